@@ -11,6 +11,7 @@ import dataclasses
 import math
 import zlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from scipy.signal import lfilter
@@ -24,6 +25,7 @@ from tilth.constants import (
     WATER_AIR_MOLAR_RATIO,
 )
 from tilth.data.containers import MEASURED, MISSING, Attributes, Observation, SiteRecord
+from tilth.data.solar import cos_zenith, extraterrestrial_radiation
 from tilth.parameters.tables import parameter_table
 
 DAY = 86400.0
@@ -77,6 +79,13 @@ IGBP = {"evergreen": "EBF", "woodland": "DBF", "grassland": "GRA", "cultivation"
 """The IGBP class that a synthetic site of a plant class is given."""
 
 
+class Sun(NamedTuple):
+    """Mean cosine of the zenith angle over daylight [-] and radiation above the atmosphere [W m-2]."""
+
+    cosine: np.ndarray
+    above: np.ndarray
+
+
 def synthetic_site(
     name: str,
     *,
@@ -100,7 +109,8 @@ def synthetic_site(
     per_day = round(DAY / step)
     time = START + (np.arange(days * per_day) * int(step)).astype("timedelta64[s]")
     generator = np.random.default_rng([seed, zlib.crc32(f"{name}/{plant_class}/{climate}".encode())])
-    sun = _cos_zenith(time, step, latitude)
+    place = {"latitude": latitude, "longitude": 0.0, "utc_offset": 0.0}
+    sun = Sun(cos_zenith(time, step, **place), extraterrestrial_radiation(time, step, **place))
     forcing = _weather(generator, setting, time, step, sun, summer=_summer(time, latitude))
     forcing["leaf_area_index"] = _leaf_area_index(plant_class, _summer(time, latitude, lag_days=10.0))
     everywhere = np.ones(len(time), dtype=bool)
@@ -199,25 +209,12 @@ def _leaf_area_index(plant_class: str, summer: np.ndarray) -> np.ndarray:
     return low + (high - low) / (1.0 + np.exp(-6.0 * (summer - 0.1)))
 
 
-def _cos_zenith(time: np.ndarray, step: float, latitude: float) -> np.ndarray:
-    """Mean cosine of the solar zenith angle over the daylight of each step, zero at night [-]."""
-    offsets = ((np.arange(6) + 0.5) / 6 * step)[:, None]
-    seconds = (time - time.astype("datetime64[D]")) / np.timedelta64(1, "s") + offsets
-    day = (time - time.astype("datetime64[Y]")) / np.timedelta64(1, "D")
-    declination = np.radians(-23.44) * np.cos(2.0 * np.pi * (day + 10.0) / 365.25)
-    hour_angle = 2.0 * np.pi * (seconds / DAY - 0.5)
-    phi = math.radians(latitude)
-    cosine = np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.cos(hour_angle)
-    lit = np.sum(cosine > 0, axis=0)
-    return np.sum(np.maximum(cosine, 0.0), axis=0) / np.maximum(lit, 1)
-
-
 def _weather(
     generator: np.random.Generator,
     setting: Climate,
     time: np.ndarray,
     step: float,
-    sun: np.ndarray,
+    sun: Sun,
     *,
     summer: np.ndarray,
 ) -> dict[str, np.ndarray]:
@@ -227,19 +224,19 @@ def _weather(
     precipitation = _rain(generator, setting, wet, per_day) / step
     cloud = _cloud(generator, setting, wet, per_day)
     pressure = _pressure(generator, setting, days, per_day)
-    temperature = _temperature(generator, setting, summer, cloud, sun, per_day)
+    temperature = _temperature(generator, setting, summer, cloud, sun.above, per_day)
     humidity = _specific_humidity(generator, setting, temperature, pressure, wet, per_day)
     vapour_pressure = humidity * pressure / (WATER_AIR_MOLAR_RATIO + (1 - WATER_AIR_MOLAR_RATIO) * humidity)
     return {
         "air_temperature": temperature,
         "specific_humidity": humidity,
-        "wind_speed": _wind(generator, setting, sun, days, per_day),
+        "wind_speed": _wind(generator, setting, sun.above, days, per_day),
         "surface_pressure": pressure,
         "shortwave_down": _clear_sky_shortwave(sun, pressure) * (1.0 - 0.75 * cloud**3.4),
         "longwave_down": _longwave(temperature, vapour_pressure, cloud),
         "precipitation": precipitation,
         "co2": np.full(len(time), CO2),
-        "cos_zenith": sun,
+        "cos_zenith": sun.cosine,
         "water_input": np.zeros(len(time)),
     }
 
@@ -304,15 +301,15 @@ def _temperature(
     setting: Climate,
     summer: np.ndarray,
     cloud: np.ndarray,
-    sun: np.ndarray,
+    radiation_above: np.ndarray,
     per_day: int,
 ) -> np.ndarray:
     """Air temperature [K]; the diurnal cycle peaks at 15 h and fades under cloud and in the polar night."""
     days = len(summer) // per_day
     synoptic = setting.synoptic_deviation * _synoptic(generator, days, per_day, 3.5)
     hour = np.tile(np.arange(per_day) * 24.0 / per_day, days)
-    daily_sun = sun.reshape(days, per_day).mean(axis=1)
-    insolation = np.interp(np.arange(len(sun)) / per_day - 0.5, np.arange(days), daily_sun)
+    daily = radiation_above.reshape(days, per_day).mean(axis=1) / SOLAR_CONSTANT
+    insolation = np.interp(np.arange(len(cloud)) / per_day - 0.5, np.arange(days), daily)
     amplitude = setting.diurnal_amplitude * (1.0 - 0.6 * cloud) * np.minimum(insolation / 0.25, 1.4)
     diurnal = amplitude * np.cos(2.0 * np.pi * (hour - 15.0) / 24.0)
     mean = setting.mean_temperature + setting.seasonal_amplitude * summer
@@ -354,18 +351,19 @@ def _saturation_vapour_pressure(temperature: np.ndarray) -> np.ndarray:
 
 
 def _wind(
-    generator: np.random.Generator, setting: Climate, sun: np.ndarray, days: int, per_day: int
+    generator: np.random.Generator, setting: Climate, radiation_above: np.ndarray, days: int, per_day: int
 ) -> np.ndarray:
     """Wind speed [m s-1]: log-normal, windier by day, at least 0.3."""
     anomaly = 0.35 * _synoptic(generator, days, per_day, 1.5)
     gusts = 0.3 * _autoregressive(generator, days * per_day, per_day / 12.0)
-    return np.maximum(setting.wind * np.exp(anomaly + gusts - 0.1) * (0.8 + 0.5 * sun), 0.3)
+    daytime = 0.8 + 0.5 * radiation_above / SOLAR_CONSTANT
+    return np.maximum(setting.wind * np.exp(anomaly + gusts - 0.1) * daytime, 0.3)
 
 
-def _clear_sky_shortwave(sun: np.ndarray, pressure: np.ndarray) -> np.ndarray:
+def _clear_sky_shortwave(sun: Sun, pressure: np.ndarray) -> np.ndarray:
     """Clear-sky short-wave radiation on the horizontal [W m-2] (Meinel's beam and a tenth diffuse)."""
-    air_mass = pressure / 101325.0 / np.maximum(sun, 0.03)
-    return 1.1 * SOLAR_CONSTANT * sun * 0.7 ** (air_mass**0.678)
+    air_mass = pressure / 101325.0 / np.maximum(sun.cosine, 0.03)
+    return 1.1 * sun.above * 0.7 ** (air_mass**0.678)
 
 
 def _longwave(temperature: np.ndarray, vapour_pressure: np.ndarray, cloud: np.ndarray) -> np.ndarray:
