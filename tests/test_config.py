@@ -1,0 +1,117 @@
+import pytest
+import yaml
+
+from tilth.config import PRESETS, Experiment, experiment, read_experiment
+from tilth.parameters.tables import CALIBRATED
+
+FILES = {"files": ["a_Met.nc", "a_Flux.nc"]}
+
+
+def test_a_site_is_enough():
+    settings = experiment({"sites": [FILES]})
+    assert settings.method == ("direct",) and settings.space().names == CALIBRATED
+    assert settings.target == "raw" and settings.defaults == "class" and settings.dtype == "float64"
+
+
+def test_keys_are_those_of_the_command_line():
+    site = {**FILES, "utc-offset": 9.5, "class": "grassland", "lwdown": "brutsaert", "canopy-height": 0.5}
+    options = experiment({"sites": [site]}).sites[0].site_options()
+    assert (options.utc_offset, options.plant_class, options.canopy_height) == (9.5, "grassland", 0.5)
+
+
+def test_a_record_of_an_experiment_gives_it_back():
+    settings = experiment(
+        {"sites": [FILES], "method": "mdpl", "bounds": {"vegh": [1, 9]}, "set": {"vegh": 2}}
+    )
+    assert Experiment.model_validate(settings.record()) == settings
+
+
+def test_the_paper_preset_has_the_sizes_of_the_paper():
+    sizes = experiment({"sites": [FILES], "preset": "paper"}).chosen_sizes()
+    assert (sizes.surrogate_shared_layers, sizes.surrogate_task_layers, sizes.surrogate_hidden) == (4, 2, 128)
+    assert (sizes.generator_layers, sizes.generator_hidden, sizes.learning_rate) == (4, 128, 0.005)
+    assert (sizes.surrogate_epochs, sizes.generator_epochs) == (200, 2000)
+
+
+def test_single_sizes_replace_those_of_the_preset():
+    sizes = experiment({"sites": [FILES], "sizes": {"members": 7, "generator-epochs": 3}}).chosen_sizes()
+    assert sizes == PRESETS["quick"].model_copy(update={"members": 7, "generator_epochs": 3})
+
+
+def test_every_problem_is_listed_at_once():
+    settings = {
+        "sites": [
+            {**FILES, "lwdwn": "x"},
+            {"synthetic": {"name": "S", "class": "moss", "climate": "temperate"}},
+        ],
+        "method": "magic",
+        "seed": "many",
+        "sed": 1,
+    }
+    with pytest.raises(ValueError) as caught:
+        experiment(settings, "e.yaml")
+    message = str(caught.value)
+    assert message.startswith("5 problems in e.yaml:")
+    assert "sites › 1 › lwdwn: unknown key; did you mean lwdown? expected some of" in message
+    assert "synthetic › class: expected a plant class out of cultivation" in message and "'moss'" in message
+    assert "method › 1: expected 'mdpl' or 'direct', got 'magic'" in message
+    assert "seed: expected a valid integer, got 'many'" in message
+    assert "sed: unknown key; did you mean seed?" in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "sites: missing; give it a value"),
+        ({"sites": []}, "sites: expected at least one entry"),
+        ({"sites": [{}]}, "expected either files .* or synthetic"),
+        ({"sites": [{**FILES, "class": "moss"}]}, "plant_class must be one of"),
+        ({"sites": [{**FILES, "utc-offset": 9.3}]}, "multiple of half an hour"),
+        ({"sites": [FILES], "method": []}, "method: expected at least one entry"),
+        ({"sites": [FILES], "method": ["mdpl", "mdpl"]}, "method: expected each entry once"),
+        ({"sites": [FILES], "parameters": ["vegh", "height"]}, r"unknown parameters \['height'\]"),
+        ({"sites": [FILES], "bounds": {"vegh": [0, 100]}}, "bounds of vegh must lie inside"),
+        (
+            {"sites": [FILES], "set": {"vegh": 99}},
+            "vegh = 99 lies outside its bounds",
+        ),
+        ({"sites": [FILES], "set": {"height": 9}}, "unknown parameters"),
+        (
+            {"sites": [FILES], "sizes": {"members": 0}},
+            "sizes › members: expected greater than or equal to 1, got 0",
+        ),
+        ({"sites": [FILES], "sizes": {"neurons": 3}}, "sizes › neurons: unknown key; expected some of"),
+        ({"sites": [FILES], "name": "a/b"}, "name: .* got 'a/b'"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        experiment(settings)
+
+
+def test_an_unknown_truth_is_refused():
+    synthetic = {"name": "S", "class": "woodland", "climate": "temperate", "truth": {"height": 1}}
+    with pytest.raises(ValueError, match="unknown parameters"):
+        experiment({"sites": [{"synthetic": synthetic}]})
+
+
+def test_files_are_read_and_named(tmp_path):
+    path = tmp_path / "tower.yaml"
+    path.write_text(yaml.safe_dump({"sites": [FILES]}))
+    assert read_experiment(path).name == "tower"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sites: [", "not valid YAML at line"),
+        ("just words", "must hold keys such as name"),
+        (None, "cannot read"),
+    ],
+)
+def test_unreadable_files_are_refused(tmp_path, text, message):
+    path = tmp_path / "tower.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_experiment(path)
