@@ -1,1 +1,1 @@
-
+"""Judging simulations: metrics, means, scores, intervals, closure, benchmarks, and the files they go to."""
