@@ -1,0 +1,350 @@
+"""The coupled energy balance of canopy and ground, solved to convergence with exact derivatives.
+
+Damped Newton iterations on ground temperature, canopy temperature and internal CO2 run until every column
+has converged; columns that take longer go on in a small batch of their own; what remains is restarted from
+several points. The iterations carry no derivative: one Newton correction with the Jacobian at the solution
+makes fluxes and temperatures exact to first order in every input (implicit function theorem).
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
+from jaxtyping import Array, Bool
+
+from tilth.constants import MELTING_POINT
+from tilth.physics.dual import Dual, partial, seed, value
+from tilth.physics.surface_fluxes import SurfaceColumn, SurfaceFluxes, surface_fluxes
+
+LARGEST_STEP = 8.0
+"""Largest change of a temperature in an iteration [K]."""
+LEAST_CO2 = 0.01
+"""Least internal CO2 [Pa]."""
+SHRINK = 0.4
+"""Factor on a step that did not reduce the residual."""
+
+
+class Unknowns(NamedTuple):
+    """Ground temperature [K], canopy temperature [K], internal CO2 [Pa]."""
+
+    ground: Array
+    canopy: Array
+    co2: Array
+
+
+class Solution(NamedTuple):
+    """The balanced surface: unknowns, fluxes, energy that melts snow [W m-2], whether it converged."""
+
+    unknowns: Unknowns
+    fluxes: SurfaceFluxes
+    melt: Array
+    converged: Bool[Array, "..."]
+
+
+class SolverSettings(NamedTuple):
+    """Tolerance of the surface residuals [W m-2], iterations, batching of stragglers."""
+
+    tolerance: float = 1e-7
+    common_iterations: int = 30
+    late_iterations: int = 60
+    compact_above: int = 192
+    restarts: int = 12
+    largest_zeta: float = 0.5
+
+
+class _Search(NamedTuple):
+    base: Unknowns
+    trial: Unknowns
+    step: Unknowns
+    base_norm: Array
+    norm: Array
+    damping: Array
+    count: Array
+
+
+def solve_surface(
+    column: SurfaceColumn, guess: Unknowns, *, snow: bool, settings: SolverSettings
+) -> Solution:
+    """The surface balance of every column, from a first guess.
+
+    On snow the ground cannot become warmer than the melting point: there, energy in excess melts.
+    Columns that do not converge keep their best iterate and are flagged; their residuals are in the fluxes.
+    """
+    fixed = jax.lax.stop_gradient(column)
+    start = jax.lax.stop_gradient(guess)
+    found = _search(fixed, start, snow=snow, settings=settings)
+    found = Unknowns(*(checkpoint_name(x, "solved") for x in found))
+    return _polished(column, found, snow=snow, settings=settings)
+
+
+def _evaluate(column: SurfaceColumn, x: Unknowns, *, snow: bool, largest_zeta: float) -> SurfaceFluxes:
+    return surface_fluxes(column, x.ground, x.canopy, x.co2, snow=snow, largest_zeta=largest_zeta)
+
+
+class _Jacobian(NamedTuple):
+    """Partial derivatives of the three residuals; rows ground, canopy, CO2."""
+
+    ground_ground: Array
+    ground_canopy: Array
+    canopy_ground: Array
+    canopy_canopy: Array
+    canopy_co2: Array
+    co2_ground: Array
+    co2_canopy: Array
+    co2_co2: Array
+
+
+def _linearised(
+    column: SurfaceColumn, x: Unknowns, *, snow: bool, largest_zeta: float
+) -> tuple[SurfaceFluxes, _Jacobian]:
+    fluxes = _evaluate(column, Unknowns(*seed(*x)), snow=snow, largest_zeta=largest_zeta)  # type: ignore[arg-type]
+    like = x.ground
+    g, c, k = fluxes.ground_residual, fluxes.canopy_residual, fluxes.co2_residual
+    jacobian = _Jacobian(
+        partial(g, 0, like),
+        partial(g, 1, like),
+        partial(c, 0, like),
+        partial(c, 1, like),
+        partial(c, 2, like),
+        partial(k, 0, like),
+        partial(k, 1, like),
+        partial(k, 2, like),
+    )
+    return fluxes, jacobian
+
+
+def _pinned(x: Unknowns, ground_residual: Array, *, snow: bool) -> Bool[Array, "..."]:
+    """Melting snow: at the melting point with energy to spare."""
+    if not snow:
+        return jnp.zeros(jnp.shape(x.ground), bool)
+    return (x.ground >= MELTING_POINT) & (ground_residual < 0.0)
+
+
+def _newton_step(
+    jacobian: _Jacobian, residuals: tuple[Array, Array, Array], pinned: Array, *, guarded: bool
+) -> Unknowns:
+    """Minus the inverse Jacobian times the residuals, internal CO2 eliminated first.
+
+    Guarded, diagonal and determinant are kept away from zero and steps are bounded.
+    """
+    ground, canopy, co2 = residuals
+    slope = jacobian.co2_co2
+    if guarded:
+        slope = jnp.maximum(slope, 0.1)
+    share = jacobian.canopy_co2 / slope
+    canopy = canopy - share * co2
+    j11, j12 = jacobian.ground_ground, jacobian.ground_canopy
+    j21 = jacobian.canopy_ground - share * jacobian.co2_ground
+    j22 = jacobian.canopy_canopy - share * jacobian.co2_canopy
+    j11 = jnp.where(pinned, 1.0, j11)
+    j12 = jnp.where(pinned, 0.0, j12)
+    ground = jnp.where(pinned, 0.0, ground)
+    if guarded:
+        j11, j22 = jnp.maximum(j11, jnp.where(pinned, 1.0, 2.0)), jnp.maximum(j22, 1e-2)
+        determinant = jnp.maximum(j11 * j22 - j12 * j21, 0.1 * j11 * j22)
+    else:
+        determinant = j11 * j22 - j12 * j21
+    inverse = 1.0 / determinant
+    to_ground = (j12 * canopy - j22 * ground) * inverse
+    to_canopy = (j21 * ground - j11 * canopy) * inverse
+    if guarded:
+        largest = jnp.maximum(jnp.maximum(jnp.abs(to_ground), jnp.abs(to_canopy)) / LARGEST_STEP, 1.0)
+        to_ground, to_canopy = to_ground / largest, to_canopy / largest
+    to_co2 = -(co2 + jacobian.co2_ground * to_ground + jacobian.co2_canopy * to_canopy) / slope
+    return Unknowns(to_ground, to_canopy, to_co2)
+
+
+def _moved(x: Unknowns, step: Unknowns, damping: Array | float, *, snow: bool) -> Unknowns:
+    ground = x.ground + damping * step.ground
+    return Unknowns(
+        jnp.minimum(ground, MELTING_POINT) if snow else ground,
+        x.canopy + damping * step.canopy,
+        jnp.clip(x.co2 + damping * step.co2, jnp.maximum(LEAST_CO2, 0.2 * x.co2), 5.0 * x.co2 + 10.0),
+    )
+
+
+def _iterate(
+    column: SurfaceColumn, search: _Search, *, snow: bool, settings: SolverSettings
+) -> _Search:
+    """Evaluate the trial; accept it and take a Newton step, or come back half way."""
+    fluxes, jacobian = _linearised(column, search.trial, snow=snow, largest_zeta=settings.largest_zeta)
+    ground, canopy = value(fluxes.ground_residual), value(fluxes.canopy_residual)
+    co2 = value(fluxes.co2_residual)
+    pinned = _pinned(search.trial, ground, snow=snow)
+    norm = jnp.abs(jnp.where(pinned, 0.0, ground)) + jnp.abs(canopy) + jnp.abs(co2)
+    norm = jnp.where(jnp.isfinite(norm), norm, jnp.inf)
+    done = search.norm <= settings.tolerance
+    accepted = (norm < search.base_norm) | (search.damping < 0.05) | done
+    step = _newton_step(jacobian, (ground, canopy, co2), pinned, guarded=True)
+
+    def chosen(new: Array, old: Array) -> Array:
+        return jnp.where(accepted, new, old)
+
+    base = Unknowns(*(chosen(n, o) for n, o in zip(search.trial, search.base, strict=True)))
+    step = Unknowns(*(chosen(n, o) for n, o in zip(step, search.step, strict=True)))
+    damping = jnp.where(accepted, 1.0, SHRINK * search.damping)
+    trial = _moved(base, step, damping, snow=snow)
+    finished = done | (norm <= settings.tolerance)
+    trial = Unknowns(*(jnp.where(finished, o, n) for n, o in zip(trial, search.trial, strict=True)))
+    return _Search(
+        base,
+        trial,
+        step,
+        jnp.where(accepted, norm, search.base_norm),
+        jnp.where(done, search.norm, norm),
+        damping,
+        search.count + 1,
+    )
+
+
+def _fresh(x: Unknowns) -> _Search:
+    large = jnp.full_like(x.ground, jnp.inf)
+    zero = jnp.zeros_like(x.ground)
+    return _Search(x, x, Unknowns(zero, zero, zero), large, large, jnp.ones_like(zero), jnp.asarray(0))
+
+
+def _loop(
+    column: SurfaceColumn, x: Unknowns, *, snow: bool, settings: SolverSettings, most: int, leave: int = 0
+) -> _Search:
+    """Iterate until all but ``leave`` columns have converged, at most ``most`` times."""
+
+    def unfinished(search: _Search) -> Array:
+        late = jnp.sum(search.norm > settings.tolerance)
+        return (late > leave) & (search.count < most)
+
+    def body(search: _Search) -> _Search:
+        return _iterate(column, search, snow=snow, settings=settings)
+
+    return jax.lax.while_loop(unfinished, body, _fresh(x))
+
+
+def _search(
+    column: SurfaceColumn, x: Unknowns, *, snow: bool, settings: SolverSettings
+) -> Unknowns:
+    x = _moved(x, Unknowns(*(jnp.zeros_like(v) for v in x)), 0.0, snow=snow)
+    count = x.ground.shape[0] if x.ground.ndim == 1 else 0
+    if count <= settings.compact_above:
+        search = _loop(column, x, snow=snow, settings=settings, most=settings.late_iterations)
+    else:
+        few = count // 8
+        search = _loop(
+            column, x, snow=snow, settings=settings, most=settings.common_iterations, leave=few
+        )
+        search = _continue_late(column, search, few, snow=snow, settings=settings)
+    if settings.restarts and count:
+        search = _restart_worst(column, search, snow=snow, settings=settings)
+    return search.trial
+
+
+def _continue_late(
+    column: SurfaceColumn, search: _Search, few: int, *, snow: bool, settings: SolverSettings
+) -> _Search:
+    """Go on with the ``few`` columns that are furthest from converged."""
+    _, index = jax.lax.top_k(search.norm, few)
+    small = jax.tree.map(lambda a: a[index], column)
+    late = _loop(
+        small,
+        Unknowns(*(v[index] for v in search.trial)),
+        snow=snow,
+        settings=settings,
+        most=settings.late_iterations,
+    )
+    return _scatter(search, index, late)
+
+
+def _scatter(search: _Search, index: Array, late: _Search) -> _Search:
+    better = late.norm < search.norm[index]
+    trial = Unknowns(
+        *(
+            old.at[index].set(jnp.where(better, new, old[index]))
+            for new, old in zip(late.trial, search.trial, strict=True)
+        )
+    )
+    norm = search.norm.at[index].set(jnp.where(better, late.norm, search.norm[index]))
+    return search._replace(trial=trial, norm=norm)
+
+
+def _restart_worst(
+    column: SurfaceColumn, search: _Search, *, snow: bool, settings: SolverSettings
+) -> _Search:
+    """Restart columns that did not converge, one at a time, from many points around the air temperature."""
+    count = search.norm.shape[0]
+    offsets = jnp.linspace(-1.0, 1.0, settings.restarts)
+    dtype = search.norm.dtype
+    ground_offset, canopy_offset = (
+        grid.ravel().astype(dtype) for grid in jnp.meshgrid(12.0 * offsets, 8.0 * offsets)
+    )
+
+    class _State(NamedTuple):
+        search: _Search
+        tried: Array
+
+    def unfinished(state: _State) -> Array:
+        late = (state.search.norm > settings.tolerance) & ~state.tried
+        return jnp.any(late)
+
+    def body(state: _State) -> _State:
+        late = jnp.where(state.tried, -1.0, state.search.norm)
+        worst = jnp.argmax(late)
+        spread = jax.tree.map(
+            lambda a: jnp.broadcast_to(a[worst], ground_offset.shape), column
+        )
+        air = spread.turbulence.air_temperature
+        old = state.search.trial
+        points = Unknowns(
+            jnp.minimum(air + ground_offset, MELTING_POINT) if snow else air + ground_offset,
+            air + canopy_offset,
+            jnp.broadcast_to(old.co2[worst], air.shape),
+        )
+        late_search = _loop(
+            spread, points, snow=snow, settings=settings, most=settings.late_iterations,
+            leave=air.shape[0] - 1,
+        )  # fmt: skip
+        best = jnp.argmin(late_search.norm)
+        single = late_search._replace(
+            trial=Unknowns(*(v[best][None] for v in late_search.trial)),
+            norm=late_search.norm[best][None],
+        )
+        merged = _scatter(state.search, worst[None], single)
+        return _State(merged, state.tried.at[worst].set(True))
+
+    start = _State(search, jnp.zeros((count,), bool))
+    return jax.lax.while_loop(unfinished, body, start).search
+
+
+def _polished(
+    column: SurfaceColumn, x: Unknowns, *, snow: bool, settings: SolverSettings
+) -> Solution:
+    """Fluxes at the solution with one Newton correction, whose value is round-off and whose slope is exact."""
+    zeta = settings.largest_zeta
+    plain = _evaluate(column, x, snow=snow, largest_zeta=zeta)
+    dual, jacobian = _linearised(jax.lax.stop_gradient(column), x, snow=snow, largest_zeta=zeta)
+    pinned = _pinned(x, value(dual.ground_residual), snow=snow)
+    residuals = (plain.ground_residual, plain.canopy_residual, plain.co2_residual)
+    fixed = jax.lax.stop_gradient(residuals)
+    norm = jnp.abs(jnp.where(pinned, 0.0, fixed[0])) + jnp.abs(fixed[1])
+    near = norm + jnp.abs(fixed[2]) < 1e-3
+    exact = _newton_step(jacobian, residuals, pinned, guarded=False)
+    careful = _newton_step(jacobian, residuals, pinned, guarded=True)
+    correction = Unknowns(
+        *(jnp.where(near, e, c) for e, c in zip(exact, careful, strict=True))
+    )
+    # A column that has not converged is not moved; only its slope is kept.
+    moved = Unknowns(*(jnp.where(near, d, d - jax.lax.stop_gradient(d)) for d in correction))
+
+    def corrected(flat: Any, carried: Any) -> Any:
+        if not isinstance(carried, Dual):
+            return flat
+        for part, delta in zip(carried.partials, moved, strict=True):
+            if part is not None:
+                flat = flat + part * delta
+        return flat
+
+    fluxes = jax.tree.map(
+        corrected, plain, dual, is_leaf=lambda leaf: isinstance(leaf, Dual)
+    )
+    melt = jnp.where(pinned, -fluxes.ground_residual, 0.0)
+    fluxes = fluxes._replace(ground_residual=jnp.where(pinned, 0.0, fluxes.ground_residual))
+    unknowns = Unknowns(*(v + d for v, d in zip(x, moved, strict=True)))
+    return Solution(unknowns, fluxes, melt, norm < 10.0 * settings.tolerance)
