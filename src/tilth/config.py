@@ -7,7 +7,7 @@ wrong values are errors, all listed at once.
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -80,7 +80,7 @@ class SiteChoices(_Strict):
     irrigation: str | None = None
 
     @model_validator(mode="after")
-    def _valid(self) -> Self:
+    def _valid(self) -> "SiteChoices":
         self.site_options()
         return self
 
@@ -112,7 +112,7 @@ class SyntheticSite(_Strict):
     latitude: float | None = Field(default=None, ge=-90, le=90)
 
     @model_validator(mode="after")
-    def _known_truth(self) -> Self:
+    def _known_truth(self) -> "SyntheticSite":
         ParameterSpace.select(tuple(self.truth))
         return self
 
@@ -128,7 +128,7 @@ class Site(SiteChoices):
     in_means: bool = True
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def _one_source(self) -> "Site":
         if bool(self.files) == (self.synthetic is not None):
             raise ValueError("expected either files (Met and Flux files of one site) or synthetic")
         return self
@@ -215,7 +215,7 @@ class Experiment(_Strict):
     model: dict[str, bool | str | float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self) -> "Experiment":
         space = self.space()
         for name, value in self.values.items():
             parameter = space.parameters[space.names.index(name)]

@@ -6,7 +6,6 @@ provenance. :class:`Sites` is what a land model runs on: JAX arrays padded to on
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -104,7 +103,7 @@ class SiteRecord:
         """Steps at which ``variable`` is scored: flux usable and all seven forcings in range."""
         return self.observations[variable].usable & self.forcing_in_range & self.usable
 
-    def replace(self, **changes: object) -> Self:
+    def replace(self, **changes: object) -> "SiteRecord":
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
@@ -139,7 +138,7 @@ class Sites(eqx.Module):
     records: tuple[SiteRecord, ...] = eqx.field(static=True)
 
     @classmethod
-    def of(cls, records: Sequence[SiteRecord], dtype: np.typing.DTypeLike = float) -> Self:
+    def of(cls, records: Sequence[SiteRecord], dtype: np.typing.DTypeLike = float) -> "Sites":
         """A batch of the given site records."""
         length = max(len(record.time) for record in records)
 

@@ -1,0 +1,27 @@
+"""Every test runs in float64 on two host devices, with strict promotion and checked array types."""
+
+import os
+from pathlib import Path
+
+import jax
+import jaxtyping
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_compilation_cache_dir", str(REPOSITORY / ".cache" / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+jaxtyping.install_import_hook("tilth", "type_checks.checked")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real tower data (TILTH_DATA, or shared/data beside the repository), or a skip."""
+    folder = Path(os.environ.get("TILTH_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "plumber2").is_dir():
+        pytest.skip(f"no real tower data: {folder} holds no folder plumber2 (set TILTH_DATA)")
+    return folder
