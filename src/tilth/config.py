@@ -5,7 +5,7 @@ wrong values are errors, all listed at once.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from tilth.data.options import SiteOptions
-from tilth.data.weather import CLIMATES, LEAF_AREA
+from tilth.data.site_classes import PLANT_CLASSES
+from tilth.data.weather import CLIMATES
 from tilth.parameters.space import ParameterSpace
 from tilth.parameters.tables import CALIBRATED
 
@@ -41,7 +42,7 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _one_of(kind: str, allowed: Mapping[str, object]) -> AfterValidator:
+def _one_of(kind: str, allowed: Iterable[str]) -> AfterValidator:
     def check(value: str) -> str:
         if value not in allowed:
             raise ValueError(f"expected a {kind} out of {', '.join(sorted(allowed))}")
@@ -101,7 +102,7 @@ class SyntheticSite(_Strict):
     """
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
-    plant_class: Annotated[str, _one_of("plant class", LEAF_AREA)]
+    plant_class: Annotated[str, _one_of("plant class", PLANT_CLASSES)]
     climate: Annotated[str, _one_of("climate", CLIMATES)]
     years: float = Field(default=2.0, gt=0, le=50)
     seed: int = Field(default=0, ge=0)

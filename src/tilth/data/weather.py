@@ -3,8 +3,8 @@
 Weather is drawn from a few well-known building blocks: wet and dry days from a two-state Markov chain with
 gamma amounts (Richardson 1981, doi:10.1029/WR017i001p00182), first-order autoregressive anomalies of
 temperature, humidity, cloud, wind and pressure, short-wave radiation under cloud after Kasten and Czeplak
-(1980, doi:10.1016/0038-092X(80)90391-6) and long-wave radiation after Brutsaert
-(1975, doi:10.1029/WR011i005p00742). It is plausible weather, not that of any place.
+(1980, doi:10.1016/0038-092X(80)90391-6) and long-wave radiation after Crawford and Duchon, as the reader
+has it. It is plausible weather, not that of any place.
 """
 
 import dataclasses
@@ -21,12 +21,14 @@ from tilth.constants import (
     GRAVITY,
     MELTING_POINT,
     SOLAR_CONSTANT,
-    STEFAN_BOLTZMANN,
     WATER_AIR_MOLAR_RATIO,
 )
 from tilth.data.containers import MEASURED, MISSING, Attributes, Observation, SiteRecord
+from tilth.data.humidity import vapour_pressure
+from tilth.data.leaf_area import climatology
+from tilth.data.longwave import crawford_duchon
+from tilth.data.site_classes import DEFAULT_CANOPY_HEIGHT, IGBP_OF_CLASS, PLANT_CLASSES, reference_height
 from tilth.data.solar import cos_zenith, extraterrestrial_radiation
-from tilth.parameters.tables import parameter_table
 
 DAY = 86400.0
 START = np.datetime64("2001-01-01T00:00:00", "s")
@@ -67,17 +69,6 @@ CLIMATES = {
 }
 """Climates by name."""
 
-LEAF_AREA = {
-    "evergreen": (4.6, 5.2),
-    "woodland": (1.6, 4.2),
-    "grassland": (0.4, 2.4),
-    "cultivation": (0.2, 3.6),
-}
-"""Smallest and largest leaf area index of synthetic sites by plant class [m2 m-2], by judgement."""
-
-IGBP = {"evergreen": "EBF", "woodland": "DBF", "grassland": "GRA", "cultivation": "CRO"}
-"""The IGBP class that a synthetic site of a plant class is given."""
-
 
 class Sun(NamedTuple):
     """Mean cosine of the zenith angle over daylight [-] and radiation above the atmosphere [W m-2]."""
@@ -112,7 +103,7 @@ def synthetic_site(
     place = {"latitude": latitude, "longitude": 0.0, "utc_offset": 0.0}
     sun = Sun(cos_zenith(time, step, **place), extraterrestrial_radiation(time, step, **place))
     forcing = _weather(generator, setting, time, step, sun, summer=_summer(time, latitude))
-    forcing["leaf_area_index"] = _leaf_area_index(plant_class, _summer(time, latitude, lag_days=10.0))
+    forcing["leaf_area_index"] = climatology(time, attributes.igbp, latitude)
     everywhere = np.ones(len(time), dtype=bool)
     return SiteRecord(
         attributes=attributes,
@@ -126,7 +117,7 @@ def synthetic_site(
         sources={
             "forcing": f"weather generator, climate {climate}, seed {seed}",
             "lwdown": "weather generator",
-            "lai": f"weather generator, class {plant_class}",
+            "lai": f"climatology of IGBP class {attributes.igbp} (Niu et al. 2011)",
             "co2": "weather generator, constant",
             "soil": "weather generator, loam",
         },
@@ -172,8 +163,8 @@ def with_twin_observations(
 
 
 def _check(plant_class: str, climate: str, years: float, step: float) -> None:
-    if plant_class not in LEAF_AREA:
-        raise ValueError(f"expected a plant class out of {sorted(LEAF_AREA)}, got {plant_class!r}")
+    if plant_class not in PLANT_CLASSES:
+        raise ValueError(f"expected a plant class out of {', '.join(PLANT_CLASSES)}, got {plant_class!r}")
     if climate not in CLIMATES:
         raise ValueError(f"expected a climate out of {sorted(CLIMATES)}, got {climate!r}")
     if not step > 0 or DAY % step or step % 1:
@@ -183,30 +174,24 @@ def _check(plant_class: str, climate: str, years: float, step: float) -> None:
 
 
 def _attributes(name: str, plant_class: str, setting: Climate, latitude: float) -> Attributes:
-    height = parameter_table()["vegh"].default(plant_class, "loam")
+    height = DEFAULT_CANOPY_HEIGHT[plant_class]
     return Attributes(
         name=name,
         latitude=latitude,
         longitude=0.0,
         utc_offset=0.0,
-        igbp=IGBP[plant_class],
+        igbp=IGBP_OF_CLASS[plant_class],
         plant_class=plant_class,
         canopy_height=height,
-        reference_height=1.3 * height + 5.0,
+        reference_height=reference_height(None, None, height)[0],
         elevation=setting.elevation,
     )
 
 
-def _summer(time: np.ndarray, latitude: float, lag_days: float = 0.0) -> np.ndarray:
+def _summer(time: np.ndarray, latitude: float) -> np.ndarray:
     """Cosine of the season: 1 at its warmest (200th day in the north), -1 half a year later."""
     day = (time - time.astype("datetime64[Y]")) / np.timedelta64(1, "D")
-    return np.cos(2.0 * np.pi * (day - 200.0 - lag_days) / 365.25) * (1.0 if latitude >= 0 else -1.0)
-
-
-def _leaf_area_index(plant_class: str, summer: np.ndarray) -> np.ndarray:
-    """Leaf area index between the class's extremes, with a flat winter [m2 m-2]."""
-    low, high = LEAF_AREA[plant_class]
-    return low + (high - low) / (1.0 + np.exp(-6.0 * (summer - 0.1)))
+    return np.cos(2.0 * np.pi * (day - 200.0) / 365.25) * (1.0 if latitude >= 0 else -1.0)
 
 
 def _weather(
@@ -226,14 +211,14 @@ def _weather(
     pressure = _pressure(generator, setting, days, per_day)
     temperature = _temperature(generator, setting, summer, cloud, sun.above, per_day)
     humidity = _specific_humidity(generator, setting, temperature, pressure, wet, per_day)
-    vapour_pressure = humidity * pressure / (WATER_AIR_MOLAR_RATIO + (1 - WATER_AIR_MOLAR_RATIO) * humidity)
+    clearness = 1.0 - 0.75 * cloud**3.4
     return {
         "air_temperature": temperature,
         "specific_humidity": humidity,
         "wind_speed": _wind(generator, setting, sun.above, days, per_day),
         "surface_pressure": pressure,
-        "shortwave_down": _clear_sky_shortwave(sun, pressure) * (1.0 - 0.75 * cloud**3.4),
-        "longwave_down": _longwave(temperature, vapour_pressure, cloud),
+        "shortwave_down": _clear_sky_shortwave(sun, pressure) * clearness,
+        "longwave_down": crawford_duchon(temperature, vapour_pressure(humidity, pressure), clearness),
         "precipitation": precipitation,
         "co2": np.full(len(time), CO2),
         "cos_zenith": sun.cosine,
@@ -332,22 +317,23 @@ def _specific_humidity(
     wetness = np.interp(position, centres, wet.astype(float))
     spread = np.exp(0.4 * _synoptic(generator, days, per_day, 2.5))
     depression = setting.dew_depression * (1.0 - 0.75 * wetness) * spread
-    vapour_pressure = np.minimum(
+    vapour = np.minimum(
         _saturation_vapour_pressure(daily_mean - depression), 0.98 * _saturation_vapour_pressure(temperature)
     )
-    dry_pressure = pressure - (1.0 - WATER_AIR_MOLAR_RATIO) * vapour_pressure
-    return WATER_AIR_MOLAR_RATIO * vapour_pressure / dry_pressure
+    dry_pressure = pressure - (1.0 - WATER_AIR_MOLAR_RATIO) * vapour
+    return WATER_AIR_MOLAR_RATIO * vapour / dry_pressure
 
 
 def _saturation_vapour_pressure(temperature: np.ndarray) -> np.ndarray:
     """Saturation vapour pressure over water, over ice below freezing [Pa].
 
-    Murray 1967, doi:10.1175/1520-0450(1967)006<0203:OTCOSV>2.0.CO;2, equation 6.
+    Magnus form with the coefficients of the land model (:mod:`tilth.physics.thermodynamics`), in NumPy so
+    that the weather is the same whatever the precision of JAX.
     """
-    frozen = temperature < MELTING_POINT
-    slope = np.where(frozen, 21.875, 17.269)
-    shift = np.where(frozen, 7.66, 35.86)
-    return 610.78 * np.exp(slope * (temperature - MELTING_POINT) / (temperature - shift))
+    celsius = temperature - MELTING_POINT
+    frozen = celsius < 0
+    slope, offset = np.where(frozen, 22.46, 17.67), np.where(frozen, 272.62, 243.5)
+    return 611.2 * np.exp(slope * celsius / (celsius + offset))
 
 
 def _wind(
@@ -364,13 +350,6 @@ def _clear_sky_shortwave(sun: Sun, pressure: np.ndarray) -> np.ndarray:
     """Clear-sky short-wave radiation on the horizontal [W m-2] (Meinel's beam and a tenth diffuse)."""
     air_mass = pressure / 101325.0 / np.maximum(sun.cosine, 0.03)
     return 1.1 * sun.above * 0.7 ** (air_mass**0.678)
-
-
-def _longwave(temperature: np.ndarray, vapour_pressure: np.ndarray, cloud: np.ndarray) -> np.ndarray:
-    """Downward long-wave radiation [W m-2]: Brutsaert's clear sky, raised by cloud."""
-    clear = 1.24 * (vapour_pressure / 100.0 / temperature) ** (1.0 / 7.0)
-    emissivity = np.minimum(clear * (1.0 + 0.22 * cloud**2.75), 1.0)
-    return emissivity * STEFAN_BOLTZMANN * temperature**4
 
 
 def _gaps(generator: np.random.Generator, count: int, fraction: float, mean_length: float) -> np.ndarray:

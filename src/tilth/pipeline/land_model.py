@@ -1,0 +1,67 @@
+"""The land model of an experiment, and the parameters that it starts from."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tilth.config import Experiment
+from tilth.data.containers import SiteRecord
+from tilth.models.base import AbstractLandModel
+from tilth.models.matsiro import Matsiro, MatsiroOptions
+
+FLUXES = ("Qle", "Qh")
+"""The fluxes that parameters are learned from."""
+SIMULATED = ("Qle", "Qh", "Rnet", "Qg", "GPP", "RadT", "SWE", "Qs", "Qsb", "SoilMoist", "SoilTemp")
+"""The outputs that a simulation file holds."""
+C3_LATITUDE = 40.0
+"""Grassland poleward of this latitude [degrees] is C3 where the defaults are those of the site."""
+C3_GRASS = {"gradm": 9.0, "binter": 0.01, "effcon": 0.08}
+"""Stomata and quantum efficiency of C3 grass (Sellers et al. 1996,
+doi:10.1175/1520-0442(1996)009<0706:ARLSPF>2.0.CO;2)."""
+
+
+def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> AbstractLandModel:
+    """The land model with the options and parameters of an experiment; ``ValueError`` for unknown options."""
+    fields = {field.name for field in dataclasses.fields(MatsiroOptions)}
+    options = {name.replace("-", "_"): value for name, value in experiment.model.items()}
+    unknown = sorted(options.keys() - fields)
+    if unknown:
+        raise ValueError(
+            f"unknown options of the land model {', '.join(unknown)}: expected some of "
+            + ", ".join(sorted(fields))
+        )
+    return Matsiro(
+        space=experiment.space(), options=MatsiroOptions(**options), output_names=tuple(output_names)
+    )
+
+
+def class_defaults(experiment: Experiment, record: SiteRecord) -> np.ndarray:
+    """Default parameters of the site's class, with those that the experiment sets, ``[param]``."""
+    space = experiment.space()
+    theta = space.defaults(record.attributes.plant_class, record.attributes.soil)
+    for name, value in experiment.values.items():
+        theta[space.names.index(name)] = value
+    return np.clip(theta, space.lower, space.upper)
+
+
+def site_defaults(experiment: Experiment, record: SiteRecord) -> np.ndarray:
+    """Defaults of the class with the site's canopy height, and of C3 grass where it grows, ``[param]``."""
+    space = experiment.space()
+    theta = class_defaults(experiment, record)
+    known = {"vegh": record.attributes.canopy_height}
+    if with_site_pathway(record).attributes.pathway == "C3" and record.attributes.plant_class == "grassland":
+        known.update(C3_GRASS)
+    for name, value in known.items():
+        if name in space.names and name not in experiment.values:
+            theta[space.names.index(name)] = value
+    return np.clip(theta, space.lower, space.upper)
+
+
+def with_site_pathway(record: SiteRecord) -> SiteRecord:
+    """The record with C3 photosynthesis for grassland poleward of 40°, unless its pathway is given."""
+    attributes = record.attributes
+    cool = abs(attributes.latitude) > C3_LATITUDE and attributes.plant_class == "grassland"
+    if attributes.pathway is not None or not cool:
+        return record
+    return record.replace(attributes=dataclasses.replace(attributes, pathway="C3"))

@@ -1,0 +1,123 @@
+"""What a run found out about one site, and the folder that it is written to."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from tilth.data.containers import SiteRecord, Sites
+from tilth.evaluation.facts import site_facts, write_facts
+from tilth.evaluation.parameters_table import parameter_rows
+from tilth.evaluation.scores import score_table
+from tilth.evaluation.simulation_file import write_simulation
+from tilth.evaluation.tables import write_table
+from tilth.models.base import AbstractLandModel
+from tilth.observations.splits import split_record
+from tilth.parameters.space import ParameterSpace
+
+DEFAULT, DEFAULT_SITE, CALIBRATED = "default", "default_site", "calibrated"
+"""Names of runs: with the defaults of the class, of the site, and with what was learned."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """One site's runs of the true model.
+
+    ``runs[run][variable]`` are series ``[time]`` or ``[time, layer]`` over the record; ``learned`` and
+    ``defaults`` physical parameters ``[param]``, ``learned`` None where nothing was learned; ``targets`` the
+    observations of targets other than raw fluxes, by target and variable; ``tables`` further tables by the
+    name of their file; ``truth`` the parameters of a twin experiment, where they are known.
+    """
+
+    record: SiteRecord
+    space: ParameterSpace
+    method: str
+    runs: Mapping[str, Mapping[str, np.ndarray]]
+    defaults: np.ndarray
+    learned: np.ndarray | None = None
+    targets: Mapping[str, Mapping[str, np.ndarray]] = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
+    truth: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def true_run(model: AbstractLandModel, theta: np.ndarray, record: SiteRecord) -> dict[str, np.ndarray]:
+    """The model's series over a whole record with parameters ``theta`` [param].
+
+    Raises ``FloatingPointError`` where the run fails: a result cannot be judged then.
+    """
+    ensemble = model.run(jnp.asarray(theta)[None, None, :], Sites.of([record]))
+    if not bool(ensemble.succeeded.all()):
+        raise FloatingPointError(
+            f"the land model failed at {record.attributes.name} with "
+            + ", ".join(f"{name} = {value:g}" for name, value in zip(model.space.names, theta, strict=True))
+        )
+    return {name: np.asarray(series[0, 0]) for name, series in ensemble.outputs.items()}
+
+
+def write_outcome(folder: Path, outcome: Outcome, facts: Mapping[str, Any]) -> None:
+    """Writes the tables, ``simulation.nc`` and ``run.json`` of a run; ``facts`` as of :func:`provenance`."""
+    record, attributes = outcome.record, outcome.record.attributes
+    split = split_record(record)
+    splits = {"calibration": np.asarray(split.calibration), "heldout": np.asarray(split.heldout)}
+    write_simulation(
+        folder / "simulation.nc",
+        record,
+        {run: _saved(outputs) for run, outputs in outcome.runs.items()},
+        splits,
+        attributes={
+            "source": f"tilth {facts['versions']['tilth']}",
+            "history": f"{facts['created']} tilth {facts['command']}",
+        },
+    )
+    write_table(folder / "scores.csv", scores(outcome, splits))
+    if outcome.learned is not None:
+        table = parameter_rows(
+            outcome.space,
+            outcome.defaults,
+            outcome.learned,
+            site=attributes.name,
+            plant_class=attributes.plant_class,
+            method=outcome.method,
+        )
+        write_table(folder / "parameters.csv", table)
+    for name, table in outcome.tables.items():
+        write_table(folder / f"{name}.csv", table)
+    own = {
+        "method": outcome.method,
+        "unconverged": {run: not_converged(outputs) for run, outputs in outcome.runs.items()},
+        "notes": list(outcome.notes),
+        **({"truth": dict(outcome.truth)} if outcome.truth else {}),
+    }
+    write_facts(folder / "run.json", {**site_facts(record), **own, **facts})
+
+
+def not_converged(outputs: Mapping[str, np.ndarray]) -> int:
+    """Number of steps at which the surface balance did not converge."""
+    return int(np.sum(outputs["converged"] < 0.5)) if "converged" in outputs else 0
+
+
+def scores(outcome: Outcome, splits: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The score table: raw fluxes first, then rows of other targets."""
+    tables = [score_table(outcome.record, outcome.runs, splits, method=outcome.method)]
+    for target, observed in outcome.targets.items():
+        tables.append(
+            score_table(
+                outcome.record,
+                outcome.runs,
+                splits,
+                method=outcome.method,
+                target=target,
+                observed=observed,
+                variables=tuple(observed),
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _saved(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: series for name, series in outputs.items() if name != "converged"}
