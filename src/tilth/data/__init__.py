@@ -1,1 +1,1 @@
-
+"""Readers and generators of site records: the one door for names, units, clocks and missing values."""

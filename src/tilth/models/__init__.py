@@ -1,1 +1,1 @@
-
+"""Land models of one shape: parameters and sites in, simulated series out."""

@@ -1,1 +1,1 @@
-
+"""Networks, gates, normalisation, training and checkpoints shared by surrogates and calibrators."""

@@ -1,1 +1,1 @@
-
+"""Observation operators, error models, splits and masks, shared by learning and judging."""

@@ -1,1 +1,1 @@
-
+"""Physical parameters, their tables, and the bijection to unconstrained numbers."""

@@ -1,1 +1,1 @@
-
+"""Pure functions of one point and one time step."""
