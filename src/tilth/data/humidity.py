@@ -1,7 +1,7 @@
 """Humidity from what tower files hold: vapour pressure, saturation, relative humidity, deficit.
 
-Saturation vapour pressure over water after Bolton (1980, doi:10.1175/1520-0493(1980)108<1046:TCOEPT>2.0.CO;2),
-equation 10.
+Saturation vapour pressure over water after Bolton (1980),
+doi:10.1175/1520-0493(1980)108<1046:TCOEPT>2.0.CO;2, equation 10.
 """
 
 import numpy as np

@@ -24,7 +24,7 @@ def parse_irrigation(text: str) -> tuple[float, int, int]:
 
 
 def water_input(time: np.ndarray, irrigation: str | None) -> np.ndarray:
-    """Water given to the soil surface at each step [kg m-2 s-1]; a last month before the first wraps a year."""
+    """Water given to the ground at each step [kg m-2 s-1]; a last month before the first wraps a year."""
     if irrigation is None:
         return np.zeros(len(time))
     amount, first, last = parse_irrigation(irrigation)

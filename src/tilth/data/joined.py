@@ -1,6 +1,7 @@
 """Any number of Met and Flux files of one site, joined on one clock in the units of the package."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -81,14 +82,15 @@ def _one_step(files: Sequence[TowerFile]) -> float:
     return step
 
 
-def _in_order(files: Sequence[TowerFile], kind: str) -> list[TowerFile]:
-    """Files sorted by time; refuses two that cover the same time."""
+def _in_order(files: Sequence[TowerFile], kind: str, names: Sequence[str]) -> list[TowerFile]:
+    """Files sorted by time; refuses two that hold the same variables of one kind at the same time."""
     ordered = sorted(files, key=lambda file: file.time[0])
-    for before, after in zip(ordered[:-1], ordered[1:], strict=True):
-        if after.time[0] <= before.time[-1]:
+    for before, after in itertools.combinations(ordered, 2):
+        shared = [name for name in names if name in before.values and name in after.values]
+        if shared and after.time[0] <= before.time[-1]:
             raise ValueError(
                 f"expected {kind} files that follow each other, got {before.path.name} and {after.path.name} "
-                f"that both cover {after.time[0]}: give one of them"
+                f"that both have {shared[0]} at {after.time[0]}: give one of them"
             )
     return ordered
 
@@ -112,7 +114,7 @@ def _clock(met: Sequence[TowerFile], flux: Sequence[TowerFile], step: float) -> 
     width = np.timedelta64(int(step), "s")
     pieces = [
         np.arange(seconds[first], seconds[last - 1] + width, width)
-        for first, last in zip(edges[:-1], edges[1:], strict=True)
+        for first, last in itertools.pairwise(edges)
     ]
     segment = np.concatenate([np.full(len(piece), index) for index, piece in enumerate(pieces)])
     return np.concatenate(pieces), segment
@@ -185,7 +187,8 @@ def _scalars(
                 report(
                     "warning",
                     "attributes",
-                    f"{key} is {values[key]:g} in {sources[key]} and {value:g} in {file.path.name}: the first is used",
+                    f"{key} is {values[key]:g} in {sources[key]} and {value:g} in {file.path.name}: "
+                    "the first is used",
                 )
     return values, sources
 
@@ -223,12 +226,12 @@ def join(files: Sequence[TowerFile]) -> JoinedTower:
 
     name = _one_site(files)
     step = _one_step(files)
-    met = _in_order([file for file in files if file.has(tuple(FORCING_OF))], "Met")
-    flux = _in_order([file for file in files if file.has(OBSERVED)], "Flux")
+    met = _in_order([file for file in files if file.has(tuple(FORCING_OF))], "Met", MET_NAMES)
+    flux = _in_order([file for file in files if file.has(OBSERVED)], "Flux", OBSERVED)
     if not met:
         raise ValueError(
-            f"{name}: expected a Met file (SWdown, Tair, …), got only {', '.join(f.path.name for f in files)}: "
-            "add the Met file of the site"
+            f"{name}: expected a Met file (SWdown, Tair, …), got only "
+            f"{', '.join(file.path.name for file in files)}: add the Met file of the site"
         )
     _units_problems(files)
     time, segment = _clock(met, flux, step)

@@ -84,5 +84,6 @@ def leaf_area_index(
     if measured is not None:
         inside = np.where(physical_ranges()["LAI"].holds(measured), measured, np.nan)
         if np.isfinite(inside).any():
-            return fill(time, inside, step, segment=segment).values, "file"
+            filled = fill(time, inside, step, segment=segment)
+            return filled.values, "file"  # noqa: PD011
     return climatology(time, igbp, latitude), f"climatology of IGBP class {igbp} (Niu et al. 2011)"

@@ -38,6 +38,10 @@ NO_LONGWAVE = (
 )
 
 
+DEFAULT_OPTIONS = SiteOptions()
+"""Everything left to the files and the stated defaults."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SiteClock:
     """A clock as it is used: time stamps, the offset from UTC they follow [h], and what was found."""
@@ -94,7 +98,7 @@ def _clock_findings(audit: ClockAudit, stated: float | None, longitude: float) -
             Finding(
                 "warning",
                 "clock",
-                f"UTC{audit.offset:+g} is far from the longitude's UTC{longitude / 15.0:+.1f}: check the clock",
+                f"UTC{audit.offset:+g} is far from UTC{longitude / 15.0:+.1f} of the longitude: check it",
             )
         )
     return findings
@@ -152,8 +156,8 @@ def _observations(tower: JoinedTower) -> tuple[dict[str, Observation], list[Find
         )
     if not any(np.isfinite(series[name]).any() for name in FLUXES if name in series):
         raise ValueError(
-            f"{tower.name}: expected observations of Qle or Qh within the Met files, got none that is finite and "
-            "in physical range: give other Flux files, or the Met files alone to simulate without observations"
+            f"{tower.name}: expected observations of Qle or Qh within the Met files, got none that is finite "
+            "and in physical range: give other Flux files, or the Met files alone to simulate"
         )
     observations = {}
     for name, values in series.items():
@@ -265,7 +269,7 @@ def _forcing(
     return forcing, sources, findings
 
 
-def record_of(tower: JoinedTower, options: SiteOptions = SiteOptions()) -> SiteRecord:
+def record_of(tower: JoinedTower, options: SiteOptions = DEFAULT_OPTIONS) -> SiteRecord:
     """The record of a joined tower: screened, filled, with its attributes, sources and findings."""
     series = forcing_series(tower)
     _refuse_incomplete(tower, series)
@@ -302,7 +306,7 @@ def record_of(tower: JoinedTower, options: SiteOptions = SiteOptions()) -> SiteR
     )
 
 
-def read_site(files: Sequence[Path], options: SiteOptions = SiteOptions()) -> SiteRecord:
+def read_site(files: Sequence[Path], options: SiteOptions = DEFAULT_OPTIONS) -> SiteRecord:
     """The record of one site from any number of its Met and Flux files.
 
     Met files alone give a record without observations. Raises ValueError with what was expected, what came

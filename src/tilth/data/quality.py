@@ -62,10 +62,7 @@ def quality_classes(values: np.ndarray, flags: np.ndarray | None, description: s
     if flags is not None and description:
         codes, onwards = described_codes(description)
         for code in np.unique(flags[np.isfinite(flags)]):
-            if onwards is not None and code >= onwards:
-                quality = FILLED
-            else:
-                quality = codes.get(int(code), UNKNOWN)
-            classes[flags == code] = quality
+            filled = onwards is not None and code >= onwards
+            classes[flags == code] = FILLED if filled else codes.get(int(code), UNKNOWN)
     classes[~np.isfinite(values)] = MISSING
     return classes

@@ -27,7 +27,8 @@ IGBP_OF_CLASS = {"evergreen": "EBF", "woodland": "MF", "grassland": "GRA", "cult
 """The IGBP class that stands for a plant class where a table by IGBP is asked and the files name none."""
 
 DEFAULT_CANOPY_HEIGHT = {"evergreen": 35.0, "woodland": 20.0, "grassland": 1.0, "cultivation": 1.0}
-"""Canopy height of each plant class [m] (SiB2, Sellers et al. 1996, doi:10.1175/1520-0442(1996)009<0706:ARLSPF>2.0.CO;2)."""
+"""Canopy height of each plant class [m]: SiB2, Sellers et al. (1996),
+doi:10.1175/1520-0442(1996)009<0706:ARLSPF>2.0.CO;2, Table 2."""
 
 
 def plant_class(igbp: str, chosen: str | None) -> tuple[str, str]:

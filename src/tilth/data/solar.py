@@ -1,8 +1,8 @@
 """Where the sun is: mean cosine of the zenith angle over the daylight of each step.
 
 Sources: Spencer (1971), "Fourier series representation of the position of the sun", Search 2(5), 172, for
-declination, equation of time and distance; the mean over a step is the integral of the cosine over the hour
-angles of the step at which the sun is up, as in Iqbal (1983), "An Introduction to Solar Radiation", eq. 1.5.1.
+declination, equation of time and distance; the mean over a step is the integral of the cosine (Iqbal 1983,
+"An Introduction to Solar Radiation", eq. 1.5.1) over the hour angles of the step at which the sun is up.
 The series is accurate to 0.0006 rad in declination and 35 s in time.
 """
 

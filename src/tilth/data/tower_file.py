@@ -85,14 +85,14 @@ def _step(time: np.ndarray, path: Path) -> float:
     step = float(np.median(differences))
     if step not in STEPS:
         raise ValueError(
-            f"{path.name}: expected time steps of 30 or 60 minutes, got {step / 60:g} minutes: aggregate the file"
+            f"{path.name}: expected time steps of 30 or 60 minutes, got {step / 60:g} minutes: aggregate it"
         )
     wrong = (differences <= 0.0) | (differences % step != 0.0)
     if wrong.any():
         first = int(np.argmax(wrong))
         raise ValueError(
-            f"{path.name}: expected a regular clock of {step / 60:g} minutes, got {int(wrong.sum())} irregular "
-            f"steps, the first from {time[first]} to {time[first + 1]}: sort the file, drop duplicated times"
+            f"{path.name}: expected a regular clock of {step / 60:g} minutes, got {int(wrong.sum())} "
+            f"irregular steps, the first from {time[first]} to {time[first + 1]}: sort the file and drop duplicates"
         )
     return step
 
@@ -101,7 +101,7 @@ def _series(variable: xr.DataArray, path: Path) -> np.ndarray:
     """A series of one point as float64, NaN where there is none."""
     if variable.size != variable.sizes["time"]:
         raise ValueError(
-            f"{path.name}: expected one point, got {variable.name} of shape {variable.shape}: select one point"
+            f"{path.name}: expected one point, got {variable.name} of shape {variable.shape}: select one"
         )
     values = np.asarray(variable.values, dtype=float).ravel()
     return np.where(values <= FILL, np.nan, values)
