@@ -25,7 +25,9 @@ class ParameterSpace(eqx.Module):
     parameters: tuple[Parameter, ...] = eqx.field(static=True)
 
     @classmethod
-    def select(cls, names: Sequence[str], bounds: Mapping[str, tuple[float, float]] | None = None) -> "ParameterSpace":
+    def select(
+        cls, names: Sequence[str], bounds: Mapping[str, tuple[float, float]] | None = None
+    ) -> "ParameterSpace":
         """The space of the named parameters, with other bounds where given.
 
         Raises ``ValueError`` for an unknown or repeated name, or bounds that are not inside the table's.
@@ -67,13 +69,13 @@ class ParameterSpace(eqx.Module):
 
     def fraction(self, theta: Float[Array, "*batch param"]) -> Float[Array, "*batch param"]:
         """Position in the (linear or logarithmic) range, 0 at the lower and 1 at the upper bound."""
-        low, high, logarithmic = self._range(theta.dtype)
+        low, high, logarithmic = self._range(theta)
         value = jnp.where(logarithmic, jnp.log(jnp.where(logarithmic, theta, 1.0)), theta)
         return (value - low) / (high - low)
 
     def from_fraction(self, fraction: Float[Array, "*batch param"]) -> Float[Array, "*batch param"]:
         """Physical values at positions in the range."""
-        low, high, logarithmic = self._range(fraction.dtype)
+        low, high, logarithmic = self._range(fraction)
         value = low + (high - low) * fraction
         return jnp.where(logarithmic, jnp.exp(jnp.where(logarithmic, value, 0.0)), value)
 
@@ -104,8 +106,12 @@ class ParameterSpace(eqx.Module):
             ]
             raise ValueError("parameters outside their bounds: " + "; ".join(texts))
 
-    def _range(self, dtype: jnp.dtype) -> tuple[Array, Array, Array]:
+    def _range(self, like: Array) -> tuple[Array, Array, Array]:
+        """Ends of the ranges and which are logarithmic, in the type and with the number of axes of ``like``."""
         logarithmic = np.array([p.scale == "log" for p in self.parameters])
         low = np.array([np.log(p.lower) if p.scale == "log" else p.lower for p in self.parameters])
         high = np.array([np.log(p.upper) if p.scale == "log" else p.upper for p in self.parameters])
-        return jnp.asarray(low, dtype), jnp.asarray(high, dtype), jnp.asarray(logarithmic)
+        shape = (1,) * (like.ndim - 1) + (-1,)
+        rows = (jnp.asarray(low, like.dtype), jnp.asarray(high, like.dtype), jnp.asarray(logarithmic))
+        low_row, high_row, logarithmic_row = (row.reshape(shape) for row in rows)
+        return low_row, high_row, logarithmic_row

@@ -1,0 +1,182 @@
+"""The training loop of all networks: sampled batches, Adam, checkpoints that resume bit for bit."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
+
+Network = TypeVar("Network", bound=eqx.Module)
+Batch = TypeVar("Batch")
+Progress = Callable[[int, int, str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained.
+
+    An epoch is ``windows_per_epoch`` windows drawn at random. ``schedule`` is constant, or cosine: a linear
+    rise over the first 3 % of the steps, then half a cosine to a hundredth of ``learning_rate``.
+    ``rate_factors`` multiply the learning rate of the named groups of weights; ``clip`` bounds the norm of
+    the gradient.
+    """
+
+    epochs: int
+    windows_per_epoch: int
+    batch_size: int = 256
+    learning_rate: float = 0.005
+    schedule: str = "constant"
+    clip: float = 1.0
+    rate_factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("constant", "cosine"):
+            raise ValueError(f"schedule must be constant or cosine, got {self.schedule!r}")
+        if min(self.epochs, self.windows_per_epoch, self.batch_size) < 1:
+            raise ValueError("epochs, windows_per_epoch and batch_size must be at least 1, got " + str(self))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch; the last one is whole."""
+        return -(-self.windows_per_epoch // self.batch_size)
+
+
+class Trained(eqx.Module, Generic[Network]):
+    """A trained network with its mean loss over the batches of each epoch and what ``validate`` returned."""
+
+    network: Network
+    training_loss: Float[np.ndarray, " epoch"]
+    validation_loss: Float[np.ndarray, " epoch"]
+
+
+class _State(eqx.Module):
+    network: Any
+    optimiser: Any
+    training_loss: Float[np.ndarray, " epoch"]
+    validation_loss: Float[np.ndarray, " epoch"]
+
+
+def train(
+    network: Network,
+    loss: Callable[[Network, Batch], Float[Array, ""]],
+    sample: Callable[[np.random.Generator, int], Batch],
+    settings: TrainingSettings,
+    *,
+    key: PRNGKeyArray,
+    groups: Callable[[Network], Any] | None = None,
+    validate: Callable[[Network], float] | None = None,
+    checkpoint: Path | None = None,
+    identity: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Trained[Network]:
+    """The trained network.
+
+    ``sample(generator, batch_size)`` draws a batch (a tree of arrays); the draw of each step depends only on
+    ``key`` and the step, so that training goes on from ``checkpoint`` bit for bit. ``groups(network)``
+    labels the weights for ``settings.rate_factors``. A checkpoint of other settings, another architecture or
+    another ``identity`` is refused with ``ValueError``.
+    """
+    rule = optimiser(network, settings, groups)
+    header = {
+        "training": dataclasses.asdict(settings),
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "architecture": architecture(network),
+        "identity": dict(identity or {}),
+    }
+    unfilled = np.full(settings.epochs, np.nan)
+    state = _State(network, rule.init(eqx.filter(network, eqx.is_inexact_array)), unfilled, unfilled.copy())
+    first = 0
+    if checkpoint is not None and Path(checkpoint).exists():
+        first = int(check_header(checkpoint, header)["epoch"])
+        state = load_arrays(checkpoint, state)
+    step = _step(loss, rule)
+    seed = header["key"]
+    for epoch in range(first, settings.epochs):
+        state = _epoch(state, step, sample, settings, seed=seed, epoch=epoch)
+        if validate is not None:
+            state.validation_loss[epoch] = validate(state.network)
+        if checkpoint is not None:
+            save_arrays(checkpoint, {**header, "epoch": epoch + 1}, state)
+        if progress is not None:
+            progress(epoch + 1, settings.epochs, _message(state, epoch))
+    return Trained(state.network, state.training_loss, state.validation_loss)
+
+
+def optimiser(
+    network: Network, settings: TrainingSettings, groups: Callable[[Network], Any] | None = None
+) -> optax.GradientTransformation:
+    """Adam (Kingma and Ba 2015, arXiv:1412.6980) with the settings' schedule and rates of groups."""
+    total = settings.epochs * settings.steps_per_epoch
+
+    def adam(factor: float) -> optax.GradientTransformation:
+        rate = factor * settings.learning_rate
+        if settings.schedule == "constant":
+            return optax.adam(rate)
+        rise = max(1, total * 3 // 100)
+        return optax.adam(
+            optax.warmup_cosine_decay_schedule(0.1 * rate, rate, rise, max(total, rise + 1), 0.01 * rate)
+        )
+
+    clip = optax.clip_by_global_norm(settings.clip)
+    if groups is None:
+        return optax.chain(clip, adam(1.0))
+    labels = groups(eqx.filter(network, eqx.is_inexact_array))
+    names = set(jax.tree.leaves(labels))
+    unknown = set(settings.rate_factors) - names
+    if unknown:
+        raise ValueError(f"rate_factors name {sorted(unknown)}: expected groups out of {sorted(names)}")
+    rules = {name: adam(settings.rate_factors.get(name, 1.0)) for name in names}
+    return optax.chain(clip, optax.partition(rules, lambda _: labels))
+
+
+def architecture(network: eqx.Module) -> list[str]:
+    """Path, shape and type of every array of a network: two networks of one architecture agree in all."""
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(network, eqx.is_array))
+    return [f"{jax.tree_util.keystr(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]
+
+
+def _step(loss: Callable[..., Array], rule: optax.GradientTransformation) -> Callable[..., Any]:
+    @eqx.filter_jit(donate="all-except-first")
+    def step(batch: Any, network: Any, state: Any) -> Any:
+        value, gradient = eqx.filter_value_and_grad(loss)(network, batch)
+        with jax.numpy_dtype_promotion("standard"):  # the optimiser's own powers of a float to a counter
+            updates, state = rule.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
+        return eqx.apply_updates(network, updates), state, value
+
+    return step
+
+
+def _epoch(
+    state: _State,
+    step: Callable[..., Any],
+    sample: Callable[[np.random.Generator, int], Any],
+    settings: TrainingSettings,
+    *,
+    seed: list[int],
+    epoch: int,
+) -> _State:
+    network, rule_state = jax.tree.map(
+        lambda x: jnp.array(x) if eqx.is_array(x) else x, (state.network, state.optimiser)
+    )
+    total = 0.0
+    for index in range(settings.steps_per_epoch):
+        generator = np.random.default_rng([*seed, epoch, index])
+        batch = jax.tree.map(jnp.asarray, sample(generator, settings.batch_size))
+        network, rule_state, value = step(batch, network, rule_state)
+        total += float(value)
+    state.training_loss[epoch] = total / settings.steps_per_epoch
+    return _State(network, rule_state, state.training_loss, state.validation_loss)
+
+
+def _message(state: _State, epoch: int) -> str:
+    text = f"loss {state.training_loss[epoch]:.4g}"
+    validation = state.validation_loss[epoch]
+    return text if np.isnan(validation) else f"{text}, validation {validation:.4g}"

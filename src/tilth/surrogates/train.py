@@ -1,0 +1,115 @@
+"""Training a surrogate on an ensemble: Xie et al. 2025, equation 1, on sampled windows."""
+
+import dataclasses
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from tilth.data.containers import Sites
+from tilth.ensembles.store import EnsembleStore
+from tilth.networks.normalisation import Normalisation
+from tilth.networks.training import Progress, train
+from tilth.parameters.space import ParameterSpace
+from tilth.surrogates.features import Features
+from tilth.surrogates.land_model import SurrogateLandModel, combine
+from tilth.surrogates.multitask import MultitaskNetwork, rate_groups
+from tilth.surrogates.settings import SurrogateSettings
+from tilth.surrogates.windows import Batch, WindowSource
+
+STATISTICS_WINDOWS = 4096
+"""Windows from which the outputs' mean and standard deviation are taken."""
+
+VALIDATION_WINDOWS = 1024
+"""Windows of members kept out of training on which the loss is watched."""
+
+
+def train_surrogate(
+    store: EnsembleStore,
+    sites: Sites,
+    settings: SurrogateSettings,
+    *,
+    key: PRNGKeyArray,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> SurrogateLandModel:
+    """A surrogate of the model the ensemble was run with, trained on windows of random members.
+
+    The loss is the mean squared error of the standardised outputs. Failed members are left out. With
+    ``checkpoint`` training goes on where it stopped, bit for bit. Raises ``ValueError`` if the store lacks a
+    task, holds other sites, or has no member that succeeded.
+    """
+    space = _space(store, sites, settings)
+    split_key, network_key, train_key = jax.random.split(key, 3)
+    inputs = Features.of(sites.records, antecedent=settings.antecedent, harmonics=settings.harmonics)
+    learnt, watched = _split(store, settings, split_key)
+    source = WindowSource.of(
+        store, space, sites, inputs, tasks=settings.tasks, window=settings.window, runs=learnt
+    )
+    outputs = Normalisation.of(np.asarray(source.draw(np.random.default_rng(0), STATISTICS_WINDOWS).targets))
+    count = len(inputs.names) + len(space.names)
+    network = MultitaskNetwork(count, len(settings.tasks), settings.sizes, key=network_key)
+
+    def loss(network: MultitaskNetwork, batch: Batch) -> Float[Array, ""]:
+        predicted = network(combine(batch.parameters, batch.features))
+        return jnp.mean(jnp.square(predicted - outputs.apply(batch.targets)))
+
+    watch = None
+    if len(watched):
+        held = source.only(watched).draw(np.random.default_rng(1), VALIDATION_WINDOWS)
+        evaluate = eqx.filter_jit(loss)
+
+        def watch(network: MultitaskNetwork) -> float:
+            return float(evaluate(network, held))
+
+    identity = {
+        "surrogate": {k: v for k, v in dataclasses.asdict(settings).items() if k != "training"},
+        "ensemble": dataclasses.asdict(store.provenance),
+        "runs": int(store.succeeded.sum()),
+    }
+    trained = train(
+        network, loss, source.draw, settings.training,
+        key=train_key, groups=rate_groups, validate=watch,
+        checkpoint=checkpoint, identity=identity, progress=progress,
+    )  # fmt: skip
+    return SurrogateLandModel(
+        space=space,
+        network=trained.network,
+        inputs=inputs,
+        outputs=outputs,
+        tasks=settings.tasks,
+        window=settings.window,
+        training_loss=trained.training_loss,
+        validation_loss=trained.validation_loss,
+    )
+
+
+def _space(store: EnsembleStore, sites: Sites, settings: SurrogateSettings) -> ParameterSpace:
+    missing = sorted(set(settings.tasks) - set(store.output_names))
+    if missing:
+        raise ValueError(f"the ensemble holds {list(store.output_names)}, the surrogate needs {missing} too")
+    if store.site_names != sites.names:
+        raise ValueError(f"the ensemble was run at {list(store.site_names)}, got sites {list(sites.names)}")
+    if not store.succeeded.any():
+        raise ValueError(f"no member of the ensemble in {store.path} has succeeded: nothing to learn from")
+    if min(store.lengths) < settings.window:
+        raise ValueError(
+            f"records must hold a window of {settings.window} steps, the shortest has {min(store.lengths)}"
+        )
+    bounds = {str(p["name"]): (float(p["lower"]), float(p["upper"])) for p in store.provenance.space}
+    return ParameterSpace.select(tuple(bounds), bounds)
+
+
+def _split(
+    store: EnsembleStore, settings: SurrogateSettings, key: PRNGKeyArray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Runs (member, site) to learn from and to watch; the members of the two differ."""
+    runs = np.argwhere(store.succeeded)
+    members = np.unique(runs[:, 0])
+    held = round(settings.validation_fraction * len(members))
+    order = np.asarray(jax.random.permutation(key, len(members)))
+    watched = np.isin(runs[:, 0], members[order[:held]])
+    return runs[~watched], runs[watched]

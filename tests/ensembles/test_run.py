@@ -1,0 +1,138 @@
+import dataclasses
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray
+
+from helpers_models import SPACE, AnalyticModel, small_sites
+from tilth.ensembles.design import sobol
+from tilth.ensembles.run import run_ensemble
+from tilth.ensembles.store import EnsembleStore
+from tilth.models.base import AbstractLandModel
+
+THETAS = sobol(SPACE, 5, 0)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@dataclasses.dataclass(eq=False, repr=False)
+class Tally:
+    """Members of each call of a model, and after how many calls it is interrupted."""
+
+    stop_after: int = 10**9
+    calls: list[int] = dataclasses.field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return "Tally"
+
+
+class Counting(AnalyticModel):
+    """The analytic model, keeping a tally of its calls and interrupted after some of them."""
+
+    tally: Tally = eqx.field(static=True, kw_only=True)
+
+    def run(self, thetas, sites):
+        if len(self.tally.calls) >= self.tally.stop_after:
+            raise Interrupted
+        self.tally.calls.append(len(thetas))
+        return AnalyticModel.run(self, thetas, sites)
+
+
+def test_store_holds_what_the_model_gave(tmp_path) -> None:
+    sites = small_sites(3, 2)
+    seen: list[tuple[int, int]] = []
+    store = run_ensemble(
+        AnalyticModel(),
+        THETAS,
+        sites,
+        tmp_path / "e",
+        chunk=2,
+        progress=lambda done, total, _: seen.append((done, total)),
+    )
+    assert seen == [(2, 5), (4, 5), (5, 5)]
+    assert store.done.all()
+    assert store.succeeded.all()
+    assert store.output_names == ("Qh", "Qle")
+    assert store.site_names == ("site-0", "site-1")
+    truth = AnalyticModel().run(jnp.asarray(THETAS)[:, None], sites).outputs["Qle"]
+    np.testing.assert_array_equal(store.series("Qle", 3, 1), np.asarray(truth[3, 1, :48], dtype=np.float32))
+    assert store.series("Qle", 3, 0).shape == (72,)
+    np.testing.assert_array_equal(store.thetas[:, 1], THETAS)
+
+
+def test_store_opens_with_xarray_with_units_and_provenance(tmp_path) -> None:
+    run_ensemble(AnalyticModel(), THETAS, small_sites(2), tmp_path / "e")
+    dataset = xarray.open_zarr(tmp_path / "e" / "outputs", consolidated=False)
+    assert dataset.Qle.dims == ("member", "site", "time")
+    assert dataset.Qle.attrs["units"] == "W m-2"
+    assert dataset.Qle.dtype == np.float32
+    attributes = EnsembleStore.open(tmp_path / "e").attributes
+    assert attributes["format_version"] == 1
+    assert attributes["space"][0]["name"] == "rlfv"
+    assert len(attributes["sites"]["site-0"]) == 64
+    assert attributes["start_times"] == ["2004-02-20T00:00:00"]
+
+
+def test_failed_members_are_data(tmp_path) -> None:
+    limit = float(np.sort(THETAS[:, 0])[2])
+    store = run_ensemble(AnalyticModel(fails_above=limit), THETAS, small_sites(2), tmp_path / "e")
+    assert store.done.all()
+    np.testing.assert_array_equal(store.succeeded[:, 0], THETAS[:, 0] <= limit)
+    assert np.isnan(store.series("Qle", int(np.argmax(THETAS[:, 0])), 0)).all()
+
+
+def test_interrupted_run_goes_on_where_it_stopped(tmp_path) -> None:
+    sites = small_sites(2)
+    whole = run_ensemble(Counting(tally=Tally()), THETAS, sites, tmp_path / "whole", chunk=2)
+    tally = Tally(stop_after=2)
+    model = Counting(tally=tally)
+    with pytest.raises(Interrupted):
+        run_ensemble(model, THETAS, sites, tmp_path / "parts", chunk=2)
+    np.testing.assert_array_equal(EnsembleStore.open(tmp_path / "parts").done[:, 0], [True] * 4 + [False])
+    tally.calls.clear()
+    resumed = run_ensemble(model, THETAS, sites, tmp_path / "parts", chunk=2)
+    assert tally.calls == [2]
+    for member in range(5):
+        np.testing.assert_array_equal(resumed.series("Qh", member, 0), whole.series("Qh", member, 0))
+
+
+def test_one_site_of_one_member_is_the_unit_of_resuming(tmp_path) -> None:
+    sites = small_sites(2, 2)
+    store = run_ensemble(AnalyticModel(), THETAS, sites, tmp_path / "e")
+    before = store.series("Qle", 1, 1).copy()
+    (tmp_path / "e" / "status" / "c" / "1" / "0").unlink()
+    assert not EnsembleStore.open(tmp_path / "e").done[1, 0]
+    (tmp_path / "e" / "outputs" / "Qle" / "c" / "1" / "0" / "0").unlink()
+    again = run_ensemble(AnalyticModel(), THETAS, sites, tmp_path / "e")
+    assert again.done.all()
+    np.testing.assert_array_equal(again.series("Qle", 1, 1), before)
+    assert np.isfinite(again.series("Qle", 1, 0)).all()
+
+
+def test_another_ensemble_is_refused_and_everything_that_differs_is_named(tmp_path) -> None:
+    path = tmp_path / "e"
+    run_ensemble(AnalyticModel(), THETAS, small_sites(2), path)
+    with pytest.raises(
+        ValueError, match="model: stored AnalyticModel .*sites: stored site-0 .*members: stored 5, now 3"
+    ):
+        run_ensemble(AnalyticModel(fails_above=1.0), THETAS[:3], small_sites(3), path)
+    narrow = SPACE.select(SPACE.names, {"gradm": (2.0, 20.0)})
+    with pytest.raises(ValueError, match=r"parameters: stored .*gradm \[1, 20\].* now .*gradm \[2, 20\]"):
+        run_ensemble(AnalyticModel(space=narrow), THETAS, small_sites(2), path)
+    with pytest.raises(ValueError, match="resuming was not asked for"):
+        run_ensemble(AnalyticModel(), THETAS, small_sites(2), path, resume=False)
+
+
+def test_wrong_parameter_values_are_refused_before_anything_is_written(tmp_path) -> None:
+    model: AbstractLandModel = AnalyticModel()
+    with pytest.raises(ValueError, match="outside their bounds: gradm"):
+        run_ensemble(model, THETAS * [1.0, 10.0, 1.0], small_sites(2), tmp_path / "e")
+    with pytest.raises(ValueError, match=r"\[member, 1 or 2 sites, param\], got shape \(5, 3, 3\)"):
+        run_ensemble(model, np.repeat(THETAS[:, None], 3, axis=1), small_sites(2, 2), tmp_path / "e")
+    with pytest.raises(ValueError, match="at least one member"):
+        run_ensemble(model, THETAS[:0], small_sites(2), tmp_path / "e")
+    assert not (tmp_path / "e").exists()
