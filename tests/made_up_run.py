@@ -1,8 +1,20 @@
 """A small made-up site with simulations, for tests of evaluation and report."""
 
+from pathlib import Path
+
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from tilth.data.containers import Attributes, Finding, Observation, SiteRecord
+from tilth.evaluation.benchmarks import benchmark_series
+from tilth.evaluation.facts import site_facts, write_facts
+from tilth.evaluation.parameters_table import parameter_rows
+from tilth.evaluation.scores import score_table
+from tilth.evaluation.simulation_file import write_simulation
+from tilth.evaluation.tables import write_table
+from tilth.parameters.space import ParameterSpace
+from tilth.parameters.tables import CALIBRATED
 
 
 def made_up_record(days: int = 420, seed: int = 0) -> SiteRecord:
@@ -77,3 +89,52 @@ def made_up_splits(record: SiteRecord) -> dict[str, np.ndarray]:
     days = (record.time - record.time[0]).astype("timedelta64[D]").astype(int)
     calibration = days < int(0.7 * (days[-1] + 1))
     return {"calibration": calibration, "heldout": ~calibration}
+
+
+def write_made_up_run(folder: Path, *, calibrated: bool = True, days: int = 420, seed: int = 0) -> Path:
+    """Everything a run folder can hold, small."""
+    record = made_up_record(days, seed)
+    runs, splits = made_up_simulations(record), made_up_splits(record)
+    if not calibrated:
+        del runs["calibrated"]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_simulation(folder / "simulation.nc", record, runs, splits)
+    variables = ("Qle", "Qh", "Rnet", "Qg")
+    scores = [score_table(record, runs, splits, method="direct", variables=variables)]
+    for name, series in benchmark_series(record, splits["calibration"]).items():
+        scores.append(score_table(record, {"calibrated": series}, splits, method=name))
+    write_table(folder / "scores.csv", pd.concat(scores))
+    space = ParameterSpace.select(CALIBRATED)
+    defaults = space.defaults("grassland")
+    rng = np.random.default_rng(seed)
+    values = np.array(space.from_fraction(jnp.asarray(rng.uniform(0.05, 0.95, len(defaults)))))
+    values[4] = space.upper[4]
+    rows = parameter_rows(
+        space, defaults, values, site=record.attributes.name, plant_class="grassland", method="direct"
+    )
+    write_table(folder / "parameters.csv", rows)
+    facts = {
+        **site_facts(record),
+        "method": "direct",
+        "command": "tilth calibrate XX-Tst_Met.nc XX-Tst_Flux.nc --method direct",
+        "created": "2026-01-02T03:04:05Z",
+        "preset": "quick",
+        "target": "raw",
+        "seed": 0,
+        "dtype": "float64",
+        "versions": {"tilth": "0.1.0", "jax": "0.10.2"},
+        "seconds": {"spin-up": 12.0, "calibration": 345.0},
+        "unconverged": dict.fromkeys(runs, 0),
+    }
+    write_facts(folder / "run.json", facts)
+    if calibrated:
+        step = np.arange(50)
+        loss = 0.3 + 0.7 * np.exp(-step / 8)
+        history = pd.DataFrame({"stage": "direct", "step": step, "loss": loss, "validation": loss + 0.05})
+        write_table(folder / "history.csv", history)
+        model = rng.normal(80, 60, 3000)
+        pairs = {"variable": "Qle", "model": model, "surrogate": model + rng.normal(0, 6, 3000)}
+        write_table(folder / "audit.csv", pd.DataFrame(pairs))
+        peers = {"variable": ["Qle", "Qh"], "peer": "jules", "basis": "whole record", "rmse": [37.3, 56.5]}
+        write_table(folder / "peers.csv", pd.DataFrame(peers))
+    return folder
