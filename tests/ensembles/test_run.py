@@ -117,7 +117,7 @@ def test_another_ensemble_is_refused_and_everything_that_differs_is_named(tmp_pa
     path = tmp_path / "e"
     run_ensemble(AnalyticModel(), THETAS, small_sites(2), path)
     with pytest.raises(
-        ValueError, match="model: stored AnalyticModel .*sites: stored site-0 .*members: stored 5, now 3"
+        ValueError, match=r"model: stored AnalyticModel .*sites: stored site-0 .*members: stored 5, now 3"
     ):
         run_ensemble(AnalyticModel(fails_above=1.0), THETAS[:3], small_sites(3), path)
     narrow = SPACE.select(SPACE.names, {"gradm": (2.0, 20.0)})

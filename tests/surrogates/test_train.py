@@ -118,7 +118,7 @@ def test_training_goes_on_bit_for_bit(store, tmp_path) -> None:
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(whole.training_loss, resumed.training_loss)
     wider = dataclasses.replace(SHORT, sizes=MultitaskSizes(1, 20, 1, 16))
-    with pytest.raises(ValueError, match="belongs to another run: .*sizes.shared_hidden: saved 16, now 20"):
+    with pytest.raises(ValueError, match=r"belongs to another run: .*sizes.shared_hidden: saved 16, now 20"):
         train_surrogate(store, SITES, wider, key=KEY, checkpoint=tmp_path / "c")
     with pytest.raises(ValueError, match="expected a multitask surrogate"):
         load_surrogate(tmp_path / "c")
@@ -131,7 +131,7 @@ def test_failed_members_are_not_learnt_from(tmp_path) -> None:
     trained = train_surrogate(store, SITES, SHORT, key=KEY)
     assert np.isfinite(trained.training_loss).all()
     none = run_ensemble(AnalyticModel(fails_above=-1.0), thetas, SITES, tmp_path / "none")
-    with pytest.raises(ValueError, match="no member of the ensemble .* has succeeded"):
+    with pytest.raises(ValueError, match=r"no member of the ensemble .* has succeeded"):
         train_surrogate(none, SITES, SHORT, key=KEY)
     with pytest.raises(ValueError, match="no member to audit at site-0 has succeeded"):
         audit_surrogate(trained, none, SITES)

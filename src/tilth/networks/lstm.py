@@ -76,7 +76,8 @@ def _forward(projected: Array, weight: Array) -> tuple[Array, Array, Array]:
         return (cell, output), (output, cell, jnp.concatenate([gates, candidate], axis=-1))
 
     zero = jnp.zeros((projected.shape[1], hidden), projected.dtype)
-    return lax.scan(step, (zero, zero), projected)[1]
+    outputs, cells, kept = lax.scan(step, (zero, zero), projected)[1]
+    return outputs, cells, kept
 
 
 def _forward_keeping(projected: Array, weight: Array) -> tuple[Array, tuple[Array, ...]]:
@@ -86,7 +87,6 @@ def _forward_keeping(projected: Array, weight: Array) -> tuple[Array, tuple[Arra
 
 def _backward(kept: tuple[Array, ...], cotangent: Array) -> tuple[Array, Array]:
     outputs, cells, gates, weight = kept
-    hidden = weight.shape[0]
     transposed = weight.T
 
     def step(state: tuple[Array, Array], inputs: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:

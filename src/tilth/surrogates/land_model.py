@@ -59,7 +59,7 @@ class SurrogateLandModel(AbstractLandModel):
         return self.outputs.restore(self.network(combined))
 
     def run(self, thetas: Float[Array, "member #site param"], sites: Sites) -> EnsembleOutputs:
-        """Series simulated with physical parameter values, float32; a value that is not finite is a failure."""
+        """Series simulated with physical parameter values, in float32; what is not finite is a failure."""
         windows = self._windows(sites)
         length = sites.valid.shape[1]
         per_site = jnp.broadcast_to(thetas, (thetas.shape[0], windows.shape[0], thetas.shape[2]))

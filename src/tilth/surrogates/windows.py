@@ -40,9 +40,16 @@ class WindowSource:
 
     @classmethod
     def of(
-        cls, store: EnsembleStore, space: ParameterSpace, sites: Sites, inputs: Features, *, tasks: tuple[str, ...],
-        window: int, runs: np.ndarray
-    ) -> "WindowSource":  # fmt: skip
+        cls,
+        store: EnsembleStore,
+        space: ParameterSpace,
+        sites: Sites,
+        inputs: Features,
+        *,
+        tasks: tuple[str, ...],
+        window: int,
+        runs: np.ndarray,
+    ) -> "WindowSource":
         """The windows of ``runs`` [run, (member, site)]."""
         parameters = np.asarray(parameter_features(space, jnp.asarray(store.thetas)))
         return cls(store, tasks, window, [inputs(r) for r in sites.records], parameters, runs)
