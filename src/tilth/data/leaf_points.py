@@ -6,7 +6,6 @@ holds the same as JAX arrays with the constants of each point's plant functional
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -61,7 +60,7 @@ class LeafTable:
         """The species that occur, in alphabetical order."""
         return tuple(np.unique(self.species).tolist())
 
-    def replace(self, **changes: object) -> Self:
+    def replace(self, **changes: object) -> "LeafTable":
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
@@ -91,7 +90,7 @@ class LeafPoints(eqx.Module):
     species: tuple[str, ...] = eqx.field(static=True)
 
     @classmethod
-    def of(cls, table: LeafTable, dtype: np.typing.DTypeLike = float) -> Self:
+    def of(cls, table: LeafTable, dtype: np.typing.DTypeLike = float) -> "LeafPoints":
         """The points of a table, with the constants of their types from the table of types."""
         count, types, species = len(table), table.types, table.species_names
         kinds = named_leaf_types(table.plant_type.tolist())

@@ -24,7 +24,9 @@ def synthetic_leaves(
     for counts below one.
     """
     if points_per_type < 1 or dates_per_type < 1:
-        raise ValueError(f"expected at least one point and one date a type, got {points_per_type}, {dates_per_type}")
+        raise ValueError(
+            f"expected at least one point and one date a type, got {points_per_type}, {dates_per_type}"
+        )
     random = np.random.default_rng(seed)
     count = len(types) * points_per_type
     date = np.tile(np.sort(np.arange(points_per_type) % dates_per_type), len(types))

@@ -1,7 +1,8 @@
 """Soil-water stress of leaves from texture, organic matter and moisture of soil layers.
 
 Aboelyazeed et al. 2023 (doi:10.5194/bg-20-2671-2023), equations 7-12 and Appendix B, after Oleson et al.
-2013 (CLM4.5 technical note). Ice is left out: leaves are measured above freezing, where the thaw condition of equation 8 always holds.
+2013 (CLM4.5 technical note). Ice is left out: leaves are measured above freezing, where the thaw condition of
+equation 8 always holds.
 """
 
 import jax.numpy as jnp
