@@ -8,6 +8,13 @@ down, GPP not negative. GPP keeps the unit of flux-tower files, umol m-2 s-1, wh
 import dataclasses
 
 
+def printed_unit(units: str) -> str:
+    """A unit such as ``mol m-2 s-1`` with superscripts, as figures and tables print it."""
+    superscript = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    parts = [part[:1] + part[1:].translate(superscript) for part in units.split()]
+    return " ".join(parts).replace("umol", "µmol")
+
+
 @dataclasses.dataclass(frozen=True)
 class AlmaVariable:
     """An output variable: name, ``units``, names for people and for CF, and how a step's value is made.
@@ -26,9 +33,7 @@ class AlmaVariable:
     @property
     def short(self) -> str:
         """Unit as printed in figures, with superscripts."""
-        superscript = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-        parts = [part[0] + part[1:].translate(superscript) for part in self.units.split()]
-        return " ".join(parts).replace("umol", "µmol")
+        return printed_unit(self.units)
 
     @property
     def label(self) -> str:

@@ -20,7 +20,7 @@ def scatter(simulation: Simulation, variable: str, split: str) -> Figure:
     observed = simulation.observed[variable]
     everything = np.concatenate([observed[mask], *(series[mask] for series in runs.values())])
     low, high = np.quantile(everything[np.isfinite(everything)], (0.0005, 0.9995))
-    figure, panels = new_figure((NARROW[0], 2.9), 1, len(runs), sharex=True, sharey=True, squeeze=False)
+    figure, panels = new_figure((NARROW[0], 3.0), 1, len(runs), sharex=True, sharey=True, squeeze=False)
     for axes, (run, series) in zip(panels[0], runs.items(), strict=True):
         extent = (low, high, low, high)
         axes.hexbin(
@@ -83,5 +83,5 @@ def _taylor_frame(axes: Any, points: Mapping[tuple[str, str], tuple[float, float
         axes.plot(theta, np.where(inside, radius, np.nan), color="#b9c4cc", linewidth=0.8, linestyle=":")
     axes.plot(np.linspace(0, np.pi / 2, 100), np.ones(100), color="#999999", linewidth=0.8)
     axes.plot(0, 1, "*", color=COLOURS["observed"], markersize=12, clip_on=False, label="observed")
-    axes.set_xlabel("standard deviation / observed", labelpad=8)
+    axes.set_xlabel("standard deviation / observed", labelpad=16)
     axes.text(np.pi / 4, limit * 1.16, "correlation", rotation=-45, ha="center", va="center")

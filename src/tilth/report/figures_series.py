@@ -41,7 +41,6 @@ def daily_means(simulation: Simulation, variable: str) -> Figure:
     if heldout.size:
         axes.axvspan(heldout[0], heldout[-1], color="#eef3f7", zorder=0, label="held out")
     axes.set_ylabel(alma_variable(variable).label)
-    axes.set_title("Daily means")
     axes.set_xlim(whole[0], whole[-1] + 1)
     _date_axis(axes)
     legend_above(axes)
@@ -60,7 +59,6 @@ def close_up(simulation: Simulation, variable: str) -> Figure:
         marker = {"marker": ".", "markersize": 3} if name == "observed" else {}
         axes.plot(simulation.time[inside], shown, color=COLOURS[name], label=name, linewidth=1.0, **marker)
     axes.set_ylabel(alma_variable(variable).label)
-    axes.set_title("Two weeks, every step")
     axes.margins(x=0.0)
     _date_axis(axes)
     legend_above(axes)
@@ -88,7 +86,7 @@ def close_up_start(simulation: Simulation, variable: str) -> int:
 @styled
 def diurnal_cycle(simulation: Simulation, variable: str) -> Figure:
     """Mean day of each season over the scored steps of the whole record, with their number."""
-    figure, panels = new_figure((NARROW[0], 4.3), 2, 2, sharex=True, sharey=True)
+    figure, panels = new_figure((NARROW[0], 3.7), 2, 2, sharex=True, sharey=True)
     month = simulation.time.astype("datetime64[M]").astype(int) % 12 + 1
     seconds = (simulation.time - simulation.time.astype("datetime64[D]")).astype("timedelta64[s]").astype(int)
     slot = (seconds // simulation.step).astype(int)

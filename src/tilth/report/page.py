@@ -27,7 +27,7 @@ def page_of(contents: RunContents) -> dict[str, Any]:
         "facts": facts,
         "calibrated": contents.calibrated,
         "headline": headline(contents, found),
-        "cards": [_card(gain) for gain in found if gain.variable in targets],
+        "cards": [_card(gain) for gain in sorted(found, key=_heldout_first) if gain.variable in targets],
         "guards": [gain.sentence for gain in worsened_guards(found)],
         "site_rows": site_rows(facts),
         "findings": facts.get("findings") or [],
@@ -36,6 +36,7 @@ def page_of(contents: RunContents) -> dict[str, Any]:
         "others": others,
         "scores": page_tables.score_rows(contents.scores, [*targets, *others], ("native",)),
         "resolutions": page_tables.score_rows(contents.scores, [*targets, *others], RESOLUTIONS[1:]),
+        "several_targets": contents.scores["target"].nunique() > 1,
         "intervals": page_tables.interval_rows(found),
         "peers": page_tables.peer_rows(contents.scores, contents.peers, targets),
         "series": [figure for name in targets for figure in page_figures.series_figures(simulation, name)],
@@ -47,6 +48,7 @@ def page_of(contents: RunContents) -> dict[str, Any]:
         "parameters": []
         if contents.parameters is None
         else page_tables.parameter_table_rows(contents.parameters),
+        "at_bound": page_figures.parameters_at_bound(contents),
         "learning": page_figures.learning_figures(contents),
         "closure": page_tables.closure_rows(closure),
         "closure_figures": page_figures.closure_figures(simulation),
@@ -116,6 +118,10 @@ def _card(gain: Gain) -> dict[str, str]:
         "verdict": gain.verdict,
         "detail": f"r {gain.r_before:.2f} → {gain.r_after:.2f}, n = {gain.n}",
     }
+
+
+def _heldout_first(gain: Gain) -> bool:
+    return gain.split != "heldout"
 
 
 def _unconverged(contents: RunContents) -> dict[str, int]:

@@ -84,16 +84,23 @@ def parameter_figures(contents: RunContents) -> list[PageFigure]:
     """Learned parameters within their bounds."""
     if contents.parameters is None or not contents.calibrated:
         return []
-    table = contents.parameters
-    at_bound = table.loc[table["at_bound"].astype(str).str.lower() == "true", "parameter"].to_list()
+    at_bound = parameters_at_bound(contents)
     words = f"at a bound: {', '.join(at_bound)}" if at_bound else "none is at a bound"
     return [
         _vector(
-            figures_parameters.parameters_in_bounds(table, contents.facts.get("truth")),
+            figures_parameters.parameters_in_bounds(contents.parameters, contents.facts.get("truth")),
             f"Default and learned value of each parameter between its bounds; {words}",
             "Position in the range (logarithmic where the scale is). Ringed: within 1 % of a bound.",
         )
     ]
+
+
+def parameters_at_bound(contents: RunContents) -> list[str]:
+    """Names of the parameters within 1 % of their range of a bound."""
+    if contents.parameters is None:
+        return []
+    marked = contents.parameters["at_bound"].astype(str).str.lower() == "true"
+    return [str(name) for name in contents.parameters.loc[marked, "parameter"]]
 
 
 def learning_figures(contents: RunContents) -> list[PageFigure]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tilth.evaluation.aggregation import RESOLUTIONS
-from tilth.evaluation.alma import alma_variable
+from tilth.evaluation.alma import alma_variable, printed_unit
 from tilth.evaluation.benchmarks import BENCHMARKS
 from tilth.evaluation.closure import Closure
 from tilth.evaluation.simulation_file import SPLITS
@@ -16,8 +16,17 @@ RESOLUTION_WORDS = {"native": "step", "1h": "hour", "1D": "day", "7D": "7 days",
 
 
 def number(value: float, digits: int = 1) -> str:
-    """A number with a true minus sign; a dash where there is none."""
-    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
+    """A number with a true minus sign and no negative zero; a dash where there is none."""
+    return f"{value:z.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def significant(value: float) -> str:
+    """A number with four significant digits, small and large ones with a power of ten."""
+    mantissa, _, exponent = f"{value:.4g}".replace("-", "−").partition("e")
+    if not exponent:
+        return mantissa
+    power = str(int(exponent.replace("−", "-"))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{power}"
 
 
 def score_rows(
@@ -38,7 +47,7 @@ def score_rows(
                 "variable": variable,
                 "unit": alma_variable(str(variable)).short,
                 "target": target,
-                "split": SPLIT_WORDS.get(str(split), split),
+                "split": _SPLITS.get(str(split), split),
                 "resolution": RESOLUTION_WORDS[str(resolution)],
                 "order": (variables.index(str(variable)), target, split, RESOLUTIONS.index(str(resolution))),
                 "n": int(first["n"]),
@@ -54,6 +63,7 @@ def score_rows(
     return sorted(rows, key=lambda row: row["order"])
 
 
+_SPLITS = {"calibration": "calibration", "heldout": "held out"}
 _DIGITS = {"rmse": 1, "bias": 1, "std_sim": 1, "r": 2, "kge": 2, "nse": 2, "nme": 2}
 
 
@@ -67,8 +77,9 @@ def interval_rows(found: list[Gain]) -> list[dict[str, str]]:
         rows.append(
             {
                 "variable": gain.variable,
-                "split": SPLIT_WORDS[gain.split],
-                "gain": f"{number(compared.rmse.estimate)} {alma_variable(gain.variable).short}",
+                "split": _SPLITS[gain.split],
+                "unit": alma_variable(gain.variable).short,
+                "gain": number(compared.rmse.estimate),
                 "relative": f"{number(100 * compared.relative_rmse.estimate, 0)} %",
                 "interval_90": _interval(compared.rmse.interval_90, 1),
                 "interval_95": _interval(compared.rmse.interval_95, 1),
@@ -122,9 +133,9 @@ def parameter_table_rows(parameters: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "name": row["parameter"],
-            "unit": "" if pd.isna(row["unit"]) else row["unit"],
+            "unit": "" if pd.isna(row["unit"]) else printed_unit(row["unit"]),
             "scale": row["scale"],
-            **{key: f"{row[key]:.4g}".replace("-", "−") for key in ("default", "value", "lower", "upper")},
+            **{key: significant(row[key]) for key in ("default", "value", "lower", "upper")},
             "at_bound": str(row["at_bound"]).lower() == "true",
         }
         for row in parameters.to_dict("records")

@@ -10,11 +10,11 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {"observed": "#1b1b1b", "default": "#d55e00", "calibrated": "#0072b2"}
+COLOURS = {"observed": "#1b1b1b", "default": "#d55e00", "default_site": "#e69f00", "calibrated": "#0072b2"}
 """Colours of the observations and the runs (Okabe and Ito 2008, jfly.uni-koeln.de/color)."""
 OTHERS = ("#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
 """Colours for further lines, in order."""
-MARKERS = {"default": "s", "calibrated": "o"}
+MARKERS = {"default": "s", "default_site": "^", "calibrated": "o"}
 """Markers of the runs, so that colour is not the only difference."""
 NARROW, WIDE = (4.7, 3.3), (10.0, 2.9)
 """Figure sizes [inch]: a panel that fits a phone, and a strip over the page."""
@@ -64,9 +64,9 @@ def new_figure(
 
 
 def legend_above(axes: Axes, columns: int = 4) -> None:
-    """A legend in one row above the axes, at the right."""
+    """A legend in one row above the axes, at the left, where a narrow screen shows it first."""
     axes.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, borderaxespad=0.1, handlelength=1.4
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.1, handlelength=1.4
     )
 
 
