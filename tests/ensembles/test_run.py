@@ -8,7 +8,7 @@ import xarray
 
 from helpers_models import SPACE, AnalyticModel, small_sites
 from tilth.ensembles.design import sobol
-from tilth.ensembles.run import run_ensemble
+from tilth.ensembles.run import members_at_once, run_ensemble
 from tilth.ensembles.store import EnsembleStore
 from tilth.models.base import AbstractLandModel
 
@@ -125,6 +125,14 @@ def test_another_ensemble_is_refused_and_everything_that_differs_is_named(tmp_pa
         run_ensemble(AnalyticModel(space=narrow), THETAS, small_sites(2), path)
     with pytest.raises(ValueError, match="resuming was not asked for"):
         run_ensemble(AnalyticModel(), THETAS, small_sites(2), path, resume=False)
+
+
+def test_a_batched_call_has_many_columns_but_fits_in_memory() -> None:
+    assert members_at_once(small_sites(2)) == 256
+    assert members_at_once(small_sites(2, 2, 2)) == 85
+    long = small_sites(2)
+    long = eqx.tree_at(lambda s: s.valid, long, jnp.ones((1, 2_000_000), dtype=bool))
+    assert members_at_once(long) == 10
 
 
 def test_wrong_parameter_values_are_refused_before_anything_is_written(tmp_path) -> None:

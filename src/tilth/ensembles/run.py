@@ -18,6 +18,12 @@ from tilth.ensembles.store import EnsembleStore, Provenance
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
 from tilth.parameters.space import ParameterSpace
 
+COLUMNS = 256
+"""Columns (a member at a site) of a batched call from which more are hardly faster."""
+
+VALUES = 20_000_000
+"""Values of one simulated series that a batched call holds in memory at most (160 MB in float64)."""
+
 Progress = Callable[[int, int, str], None]
 """Called with how much is done, how much there is, and a message."""
 
@@ -29,14 +35,15 @@ def run_ensemble(
     store_path: Path,
     *,
     resume: bool = True,
-    chunk: int = 16,
+    chunk: int | None = None,
     progress: Progress | None = None,
 ) -> EnsembleStore:
     """The store with every member run at every site.
 
     ``thetas`` is ``[member, 1 | site, param]`` (or ``[member, param]``) in physical units. ``chunk`` members
-    are run in one batched call. An interrupted run goes on where it stopped. Raises ``ValueError`` for
-    values outside their bounds, and for a store of another model, space, design or sites.
+    are run in one batched call, by default as many as make some 256 columns without filling the memory. An
+    interrupted run goes on where it stopped. Raises ``ValueError`` for values outside their bounds, and for
+    a store of another model, space, design or sites.
     """
     thetas = _per_site(np.asarray(thetas, dtype=float), sites)
     model.space.check(thetas)
@@ -52,6 +59,7 @@ def run_ensemble(
     done = np.zeros(thetas.shape[:2], dtype=bool) if store is None else store.done
     pending = np.flatnonzero(~done.all(axis=1))
     total = len(thetas)
+    chunk = chunk or members_at_once(sites)
     for start in range(0, len(pending), chunk):
         members = pending[start : start + chunk]
         padded = np.pad(members, (0, min(chunk, total) - len(members)), mode="edge")
@@ -64,6 +72,12 @@ def run_ensemble(
     if store is None:
         raise ValueError("an ensemble needs at least one member, got none")
     return store
+
+
+def members_at_once(sites: Sites) -> int:
+    """Members of a batched call: about :data:`COLUMNS` columns, and :data:`VALUES` values of one series."""
+    count, length = sites.valid.shape
+    return max(1, min(COLUMNS // count, VALUES // (count * length)))
 
 
 def provenance_of(model: AbstractLandModel, sites: Sites) -> Provenance:
