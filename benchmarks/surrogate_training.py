@@ -61,9 +61,9 @@ def measured(settings: SurrogateSettings, steps: int) -> str:
 
     compiling = timed()
     best = min(timed() for _ in range(steps))
-    speed = training.batch_size / best
+    batch = training.batch_size
     hours = training.epochs * training.steps_per_epoch * best / 3600.0
-    return f"{weights:9} {training.batch_size:6} {compiling:12.1f} {1e3 * best:10.0f} {speed:14.0f} {hours:19.2f}"
+    return f"{weights:9} {batch:6} {compiling:12.1f} {1e3 * best:10.0f} {batch / best:14.0f} {hours:19.2f}"
 
 
 if __name__ == "__main__":
