@@ -5,7 +5,7 @@ doi:10.5194/bg-20-2671-2023, section 2.5: Adam, learning rate 0.045, 600 iterati
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -158,5 +158,5 @@ def _train(
     return eqx.filter_vmap(train, in_axes=(eqx.if_array(0), 0))(formulations, observed)
 
 
-def _member(tree: object, number: int) -> object:
+def _member(tree: Any, number: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[number] if eqx.is_array(leaf) else leaf, tree)

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -138,7 +139,7 @@ class Sites(eqx.Module):
     records: tuple[SiteRecord, ...] = eqx.field(static=True)
 
     @classmethod
-    def of(cls, records: Sequence[SiteRecord], dtype: np.typing.DTypeLike = float) -> "Sites":
+    def of(cls, records: Sequence[SiteRecord], dtype: jax.typing.DTypeLike = float) -> "Sites":
         """A batch of the given site records."""
         length = max(len(record.time) for record in records)
 

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -90,7 +91,7 @@ class LeafPoints(eqx.Module):
     species: tuple[str, ...] = eqx.field(static=True)
 
     @classmethod
-    def of(cls, table: LeafTable, dtype: np.typing.DTypeLike = float) -> "LeafPoints":
+    def of(cls, table: LeafTable, dtype: jax.typing.DTypeLike = float) -> "LeafPoints":
         """The points of a table, with the constants of their types from the table of types."""
         count, types, species = len(table), table.types, table.species_names
         kinds = named_leaf_types(table.plant_type.tolist())

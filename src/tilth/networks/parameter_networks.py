@@ -17,7 +17,7 @@ def sigmoid_network(inputs: int, hidden: tuple[int, ...], key: PRNGKeyArray) -> 
     """A network with one output in 0..1; sigmoids after every layer."""
     sizes = (inputs, *hidden, 1)
     keys = jax.random.split(key, len(sizes) - 1)
-    layers: list[eqx.Module] = []
+    layers: list[eqx.nn.Linear | eqx.nn.Lambda] = []
     for size_in, size_out, layer_key in zip(sizes[:-1], sizes[1:], keys, strict=True):
         layers += [
             eqx.nn.Linear(size_in, size_out, key=layer_key, dtype=jnp.float32),

@@ -29,15 +29,12 @@ class Parameter:
 
     def default(self, plant_class: str, soil: str) -> float:
         """Default value for a plant class and a soil class; ``ValueError`` if there is none."""
-        if self.by_class:
-            table, key = self.by_class, plant_class
-        elif self.by_soil:
-            table, key = self.by_soil, soil
-        else:
-            table, key = {"": self.value}, ""
-        if table.get(key) is None:
+        if not self.by_class and not self.by_soil and self.value is not None:
+            return self.value
+        table, key = (self.by_class, plant_class) if self.by_class else (self.by_soil, soil)
+        if key not in table:
             raise ValueError(f"{self.name} has no default for {key!r}: expected one of {sorted(table)}")
-        return float(table[key])  # type: ignore[arg-type]
+        return float(table[key])
 
     def within(self, lower: float, upper: float) -> "Parameter":
         """The same parameter with narrower bounds; ``ValueError`` unless inside the present ones."""

@@ -139,7 +139,7 @@ def where(condition: Bool[Array, "..."], x: Number, y: Number) -> Any:
     if not (isinstance(x, Dual) or isinstance(y, Dual)):
         return chosen
     count = len(x.partials if isinstance(x, Dual) else y.partials)  # type: ignore[union-attr]
-    partials = []
+    partials: list[Array | None] = []
     for i in range(count):
         p = x.partials[i] if isinstance(x, Dual) else None
         q = y.partials[i] if isinstance(y, Dual) else None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from tilth.constants import SOLAR_CONSTANT
 
@@ -140,7 +140,7 @@ def split_sky(shortwave_down: Array, cos_zenith: Array) -> Sky:
     """Total short-wave radiation [W m-2] split into beam and diffuse, half of it visible.
 
     Diffuse fraction 1/(1 + exp(-5 + 8.6 k)) of the clearness k (Boland et al. 2008,
-    doi:10.1016/j.renene.2007.07.010). With the sun below the horizon everything is diffuse; the cosine is
+    doi:10.1016/j.renene.2007.04.012). With the sun below the horizon everything is diffuse; the cosine is
     kept at 0.05 or above.
     """
     up = cos_zenith > 0.0
@@ -160,7 +160,8 @@ def absorbed(sky: Sky, visible: TwoStream, infrared: TwoStream) -> ShortWave:
         (sky.infrared_beam, infrared.albedo_beam, infrared.ground_beam),
         (sky.infrared_diffuse, infrared.albedo_diffuse, infrared.ground_diffuse),
     )
-    total: Float[Array, "..."] = sum(s[0] for s in streams)
-    upward = sum(s[0] * s[1] for s in streams)
-    ground = sum(s[0] * s[2] for s in streams)
+    zero = jnp.zeros_like(sky.visible_beam)
+    total = sum((s[0] for s in streams), start=zero)
+    upward = sum((s[0] * s[1] for s in streams), start=zero)
+    ground = sum((s[0] * s[2] for s in streams), start=zero)
     return ShortWave(upward, ground, total - upward - ground, sky.visible_beam + sky.visible_diffuse)

@@ -60,7 +60,7 @@ class _Search(NamedTuple):
     base_norm: Array
     norm: Array
     damping: Array
-    count: Array
+    iterations: Array
 
 
 def solve_surface(
@@ -194,7 +194,7 @@ def _iterate(
         jnp.where(accepted, norm, search.base_norm),
         jnp.where(done, search.norm, norm),
         damping,
-        search.count + 1,
+        search.iterations + 1,
     )
 
 
@@ -211,7 +211,7 @@ def _loop(
 
     def unfinished(search: _Search) -> Array:
         late = jnp.sum(search.norm > settings.tolerance)
-        return (late > leave) & (search.count < most)
+        return (late > leave) & (search.iterations < most)
 
     def body(search: _Search) -> _Search:
         return _iterate(column, search, snow=snow, settings=settings)

@@ -1,0 +1,77 @@
+"""What the documents promise is so: code runs, keys exist, links and commands are real."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tilth.config import Experiment, Site, Sizes, SyntheticSite, read_experiment
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = REPOSITORY / "docs"
+
+
+def code_blocks(path: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def keys_of_table(heading: str) -> set[str]:
+    text = (DOCUMENTS / "reference" / "experiment_file.md").read_text()
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, flags=re.DOTALL | re.MULTILINE)
+    rows = [line for line in section[1].splitlines() if line.startswith("| `")]
+    return {key for row in rows for key in re.findall(r"`([^`]+)`", row.split("|")[1])}
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        ("Keys", Experiment),
+        ("Keys of a site", Site),
+        ("Keys of a synthetic site", SyntheticSite),
+        ("Keys of sizes", Sizes),
+    ],
+)
+def test_every_key_of_an_experiment_is_documented_and_no_other(heading, model):
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    assert keys_of_table(heading) == known
+
+
+def test_the_tutorial_runs():
+    program = "\n".join(code_blocks(DOCUMENTS / "tutorial.md"))
+    exec(compile(program, "docs/tutorial.md", "exec"), {"__name__": "tutorial"})
+
+
+def test_the_program_of_the_readme_takes_a_dozen_lines():
+    (program,) = code_blocks(REPOSITORY / "README.md")
+    assert len([line for line in program.splitlines() if line.strip()]) <= 14
+    for node in ast.walk(ast.parse(program)):
+        if isinstance(node, ast.ImportFrom):
+            module = __import__(node.module, fromlist=[alias.name for alias in node.names])
+            assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "experiments").glob("*.yaml")), ids=lambda p: p.name)
+def test_every_experiment_file_is_valid_and_names_no_machine(path):
+    read_experiment(path)
+    assert not re.search(r"(^|[\s\[\"'])/\w", path.read_text())
+
+
+def test_the_readme_opens_with_the_two_commands():
+    first = re.search(r"```\n(.*?)```", (REPOSITORY / "README.md").read_text(), flags=re.DOTALL)
+    assert first[1].split("\n")[:2] == ["make demo", "make test"]
+
+
+def test_documented_exit_codes_are_those_of_the_command():
+    from tilth import cli
+
+    codes = re.findall(
+        r"^\| (\d+) \|", (DOCUMENTS / "reference" / "exit_codes.md").read_text(), flags=re.MULTILINE
+    )
+    assert {int(code) for code in codes} == {
+        0,
+        cli.UNEXPECTED,
+        cli.WRONG_INPUT,
+        cli.NUMERICAL_FAILURE,
+        cli.INTERRUPTED,
+    }
