@@ -1,1 +1,1 @@
-"""Observation operators, error models, splits and masks, shared by learning and judging."""
+"""What models are compared with: splits of a record, scored steps, targets, averaging and losses."""

@@ -1,0 +1,189 @@
+"""One shape of method: a problem and settings in, a result out."""
+
+import abc
+import enum
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from tilth.calibration.parameter_map import ParameterMap, default_thetas
+from tilth.calibration.rules import AbstractParameterRule
+from tilth.data.containers import Forcing, Sites
+from tilth.models.base import AbstractLandModel
+from tilth.observations.losses import AbstractLoss, MeanSquare
+from tilth.observations.operators import AbstractTarget, RawFluxes
+from tilth.observations.targets import FluxTargets
+
+Progress = Callable[[int, int, str], None]
+
+
+class Status(enum.Enum):
+    """How a calibration ended."""
+
+    SUCCEEDED = "succeeded"
+    NO_GAIN = "no step was better than the start on the blocks that watch the learning"
+    NOT_FINITE = "the loss or its gradient stopped being finite"
+
+
+class Problem(eqx.Module):
+    """What is to be explained by which model.
+
+    ``model`` is the land model, or a surrogate of it, that is learned through; its space holds all
+    parameters that ``starts`` has values of, the ``free`` ones of which are learned. ``target`` says which
+    observations of the ``variables`` are compared, averaged over ``average_steps`` native steps, by which
+    ``loss``; ``targets`` are those observations.
+    """
+
+    model: AbstractLandModel
+    sites: Sites
+    starts: Float[Array, "site param"]
+    free: tuple[str, ...] = eqx.field(static=True)
+    target: AbstractTarget
+    loss: AbstractLoss
+    average_steps: int = eqx.field(static=True)
+    targets: FluxTargets
+
+    @classmethod
+    def of(
+        cls,
+        model: AbstractLandModel,
+        sites: Sites,
+        *,
+        starts: Float[Any, "site param"] | None = None,
+        free: Sequence[str] | None = None,
+        variables: Sequence[str] = ("Qle", "Qh"),
+        target: AbstractTarget | None = None,
+        loss: AbstractLoss | None = None,
+        average_steps: int = 1,
+    ) -> "Problem":
+        """The problem of learning parameters of ``model`` at ``sites`` from their calibration parts.
+
+        ``starts`` are physical values, by default those of each site's class and soil; all parameters of the
+        model's space are ``free`` unless told otherwise. Raises ``ValueError`` for starts outside the bounds,
+        free names that are not in the space, or a site without anything to learn from.
+        """
+        space = model.space
+        chosen = tuple(space.names if free is None else free)
+        unknown = [name for name in chosen if name not in space.names]
+        if unknown or not chosen:
+            raise ValueError(
+                f"expected parameters to learn out of {', '.join(space.names)}, got {', '.join(unknown) or 'none'}: "
+                "name them among the model's parameters"
+            )
+        values = default_thetas(space, sites) if starts is None else np.asarray(starts)
+        if values.shape != (len(sites.records), len(space.names)):
+            raise ValueError(
+                f"starts must hold {len(space.names)} values for each of {len(sites.records)} sites, "
+                f"got shape {values.shape}"
+            )
+        space.check(values)
+        target = target or RawFluxes()
+        return cls(
+            model=model,
+            sites=sites,
+            starts=jnp.asarray(values, sites.step.dtype),
+            free=chosen,
+            target=target,
+            loss=loss or MeanSquare(),
+            average_steps=average_steps,
+            targets=FluxTargets.of(sites.records, variables, target),
+        )
+
+    @property
+    def mapping(self) -> ParameterMap:
+        """From offsets of the free parameters to physical values."""
+        return ParameterMap(self.model.space, self.starts, self.free)
+
+    def identity(self) -> dict[str, Any]:
+        """Plain values that tell problems apart, for checkpoints: names, choices and digests of the arrays."""
+        targets, forcing = self.targets, self.sites.forcing
+        observed = (targets.observed, targets.fit, targets.validation)
+        return {
+            "sites": list(self.sites.names),
+            "parameters": {p.name: [p.lower, p.upper] for p in self.model.space.parameters},
+            "free": list(self.free),
+            "variables": list(targets.variables),
+            "target": self.target.name,
+            "loss": repr(self.loss),
+            "average_steps": self.average_steps,
+            "starts": np.asarray(self.starts).tolist(),
+            "observed": _digest(observed),
+            "forcing": _digest([getattr(forcing, name) for name in Forcing.__dataclass_fields__]),
+        }
+
+
+class History(eqx.Module):
+    """Mean loss over the sites after each step, on what is fitted and on the blocks that watch [-]."""
+
+    loss: Float[np.ndarray, " step"]
+    validation: Float[np.ndarray, " step"]
+
+
+class Result(eqx.Module):
+    """What was learned: the ``rule`` is the best one seen on the blocks that watch the learning.
+
+    ``closure_factor`` [-] is what the simulation of each site was multiplied by in the loss, if learned.
+    """
+
+    rule: AbstractParameterRule
+    status: Status = eqx.field(static=True)
+    history: History
+    closure_factor: Float[np.ndarray, " site"] | None = None
+
+
+class AbstractCalibrator(eqx.Module):
+    """Settings of a method, and the method."""
+
+    needs_gradient: eqx.AbstractClassVar[bool]
+
+    @abc.abstractmethod
+    def solve(
+        self,
+        problem: Problem,
+        key: PRNGKeyArray,
+        *,
+        checkpoint: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Result:
+        """What is learned; a numerical failure is a status. Goes on from ``checkpoint`` where there is one."""
+
+
+def calibrate(
+    problem: Problem,
+    method: AbstractCalibrator,
+    *,
+    key: PRNGKeyArray,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+    throw: bool = True,
+) -> Result:
+    """Solves ``problem`` with ``method``; raises ``FloatingPointError`` for a failed one unless not ``throw``.
+
+    With ``checkpoint``, a file, an interrupted calibration goes on with identical results.
+    """
+    if method.needs_gradient and not problem.model.differentiable:
+        raise ValueError(
+            f"{type(method).__name__} needs derivatives, which {type(problem.model).__name__} does not have: "
+            "calibrate through a surrogate of it"
+        )
+    result = method.solve(problem, key, checkpoint=checkpoint, progress=progress)
+    if throw and result.status is Status.NOT_FINITE:
+        raise FloatingPointError(
+            f"{result.status.value} at {', '.join(problem.sites.names)} after {result.history.loss.size} steps: "
+            "expected finite ones; lower the learning rate, or look at the forcing with `tilth check`"
+        )
+    return result
+
+
+def _digest(arrays: Sequence[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in jax.device_get(list(arrays)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,233 @@
+"""Calibration straight through the land model, with exact gradients.
+
+The calibration part of every record is cut into windows that run side by side, each from the state of a
+spun-up run with recent parameters; no derivative goes through that state. The loss over all windows is
+minimised by gradient descent from the default parameters.
+
+A weak prior holds what the fluxes do not tell near the default: the penalty ``prior · mean(u²)`` on the
+offsets ``u`` in unconstrained space is, up to a constant, the background term of a variational assimilation
+(Raoult et al. 2025, doi:10.1029/2024MS004857) whose background is the default with independent normal errors.
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
+from tilth.calibration.candidates import (
+    AbstractParameters,
+    Candidates,
+    Free,
+    Generated,
+    best_start,
+    closure_factor,
+    initial_candidates,
+    replaced,
+)
+from tilth.calibration.descent import AbstractDescent, Adam
+from tilth.calibration.generator import GeneratorSettings
+from tilth.calibration.windows import Losses, WindowObjective
+from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
+
+
+class Direct(AbstractCalibrator):
+    """Gradient descent through the land model.
+
+    Parameters are free at each site, or come from one ``generator`` for all sites where its settings are
+    given. ``window_days`` [d] is the length of windows. Their states come from a full run with spin-up every
+    ``refresh`` steps and from the end of the window before in between. ``starts`` candidates are moved side
+    by side; all but the first start at random with standard deviation ``spread`` in unconstrained space.
+    The best candidate on the inner blocks wins, for each site where parameters are free; descent stops after
+    ``patience`` steps without a better one. At the end the winner is run in full once more and, where it is
+    worse than the start on those blocks, the start is kept.
+    """
+
+    needs_gradient: ClassVar[bool] = True
+    descent: AbstractDescent = Adam()
+    generator: GeneratorSettings | None = eqx.field(static=True, default=None)
+    window_days: float = 60.0
+    refresh: int = 10
+    prior: float = 1e-3
+    starts: int = 1
+    spread: float = 1.0
+    patience: int = 20
+
+    def __check_init__(self) -> None:
+        if not 1.0 <= self.window_days <= 366.0:
+            raise ValueError(f"window_days must be from 1 to 366 d, got {self.window_days}")
+        if min(self.refresh, self.starts, self.patience) < 1 or self.prior < 0 or self.spread < 0:
+            raise ValueError(
+                "refresh, starts and patience must be at least 1, prior and spread not negative, got "
+                f"{self.refresh}, {self.starts}, {self.patience}, {self.prior} and {self.spread}"
+            )
+
+    def solve(
+        self,
+        problem: Problem,
+        key: PRNGKeyArray,
+        *,
+        checkpoint: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Result:
+        """The best parameters found; see :meth:`AbstractCalibrator.solve`."""
+        parameters: AbstractParameters = Free()
+        if self.generator is not None:
+            parameters = Generated.of(problem, self.generator)
+        objective = WindowObjective(
+            problem, parameters, starts=self.starts, days=self.window_days, prior=self.prior
+        )
+        candidates = initial_candidates(problem, parameters, key, starts=self.starts, spread=self.spread)
+        end = _descended(self, objective, candidates, key, checkpoint, progress)
+        chosen = best_start(*_with_last(objective, end), per_site=parameters.per_site)
+        default = jax.tree.map(lambda leaf: leaf[:1], candidates)
+        final, gained = _verified(objective, chosen, default, end.first_loss[:1])
+        status = Status.SUCCEEDED if gained else Status.NO_GAIN
+        return Result(
+            rule=parameters.rule(problem, final),
+            status=status if end.finite else Status.NOT_FINITE,
+            history=History(end.loss[: end.done].copy(), end.validation[: end.done].copy()),
+            closure_factor=None
+            if final.closure is None
+            else np.asarray(closure_factor(final.closure)[0], float),
+        )
+
+
+class _Progress(eqx.Module):
+    """Where a descent stands. ``first_loss`` is that of the start on the inner blocks."""
+
+    candidates: Candidates
+    memory: Any
+    states: Any
+    best: Candidates
+    best_loss: Float[Array, "start site"]
+    first_loss: Float[Array, "start site"]
+    loss: Float[np.ndarray, " step"]
+    validation: Float[np.ndarray, " step"]
+    done: int
+    waited: int
+    finite: bool
+
+
+def _descended(
+    method: Direct,
+    objective: WindowObjective,
+    candidates: Candidates,
+    key: PRNGKeyArray,
+    checkpoint: Path | None,
+    progress: Progress | None,
+) -> _Progress:
+    """The descent from ``candidates``, or from where the checkpoint stands."""
+    header = {
+        "method": repr(method),
+        "problem": objective.problem.identity(),
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+    }
+    now = _beginning(method, objective, candidates)
+    if checkpoint is not None and Path(checkpoint).exists():
+        check_header(checkpoint, header)
+        now = load_arrays(checkpoint, now)
+    total = method.descent.steps
+    while now.done < total and now.finite and now.waited < method.patience:
+        now = _step(method, objective, now)
+        if checkpoint is not None:
+            save_arrays(checkpoint, header, now)
+        if progress is not None:
+            last = now.done - 1
+            text = f"loss {now.loss[last]:.4g}, validation {now.validation[last]:.4g}"
+            progress(now.done, total, text)
+    return now
+
+
+def _beginning(method: Direct, objective: WindowObjective, candidates: Candidates) -> _Progress:
+    shape = (method.starts, len(objective.problem.sites.records))
+    unfilled = np.full(method.descent.steps, np.nan)
+    worst = jnp.full(shape, jnp.inf, objective.problem.starts.dtype)
+    return _Progress(
+        candidates=candidates,
+        memory=method.descent.initial(candidates),
+        states=objective.states(candidates),
+        best=candidates,
+        best_loss=worst,
+        first_loss=worst,
+        loss=unfilled,
+        validation=unfilled.copy(),
+        done=0,
+        waited=0,
+        finite=True,
+    )
+
+
+def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progress:
+    """One step: evaluate, remember what is best, go downhill, carry the states on."""
+    states = now.states
+    if now.done > 0 and now.done % method.refresh == 0:
+        states = objective.states(now.candidates)
+    arguments = objective.arguments(states)
+
+    def evaluate(at: Candidates) -> Any:
+        return objective.evaluate(at, *arguments)
+
+    (_, losses), gradient = evaluate(now.candidates)
+    finite = _finite(losses.fit) and all(_finite(leaf) for leaf in jax.tree.leaves(gradient))
+    best, best_loss, gained = _better(objective, now.candidates, losses, now.best, now.best_loss)
+    loss, validation = now.loss.copy(), now.validation.copy()
+    loss[now.done] = float(losses.fit.mean(axis=1).min())
+    validation[now.done] = float(losses.validation.mean(axis=1).min())
+    candidates, memory = now.candidates, now.memory
+    if finite:
+        candidates, memory = method.descent.advance(now.candidates, gradient, now.memory, evaluate)
+    return _Progress(
+        candidates=candidates,
+        memory=memory,
+        states=objective.carried(states, losses.ends),
+        best=best,
+        best_loss=best_loss,
+        first_loss=losses.validation if now.done == 0 else now.first_loss,
+        loss=loss,
+        validation=validation,
+        done=now.done + 1,
+        waited=0 if gained else now.waited + 1,
+        finite=finite,
+    )
+
+
+def _better(
+    objective: WindowObjective, new: Candidates, losses: Losses, old: Candidates, old_loss: Array
+) -> tuple[Candidates, Array, bool]:
+    """The better of two sets of candidates on the inner blocks, its loss, and whether anything was gained."""
+    per_site = objective.parameters.per_site
+    if per_site:
+        better = losses.validation < old_loss
+    else:
+        mean = losses.validation.mean(axis=1, keepdims=True) < old_loss.mean(axis=1, keepdims=True)
+        better = jnp.broadcast_to(mean, old_loss.shape)
+    best = replaced(old, new, better, per_site=per_site)
+    return best, jnp.where(better, losses.validation, old_loss), bool(better.any())
+
+
+def _with_last(objective: WindowObjective, end: _Progress) -> tuple[Candidates, Array]:
+    """The best candidates and their loss, those after the last step included."""
+    if not end.finite:
+        return end.best, end.best_loss
+    (_, losses), _ = objective.evaluate(end.candidates, *objective.arguments(end.states))
+    best, loss, _ = _better(objective, end.candidates, losses, end.best, end.best_loss)
+    return best, loss
+
+
+def _verified(
+    objective: WindowObjective, chosen: Candidates, default: Candidates, default_loss: Array
+) -> tuple[Candidates, bool]:
+    """The winner, or the start where a full run of the winner is not better on the inner blocks."""
+    single = objective.single()
+    (_, losses), _ = single.evaluate(chosen, *single.arguments(single.states(chosen)))
+    final, _, gained = _better(single, chosen, losses, default, default_loss)
+    return final, gained
+
+
+def _finite(array: Array) -> bool:
+    return bool(jnp.isfinite(array).all())

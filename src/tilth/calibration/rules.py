@@ -1,0 +1,74 @@
+"""Rules from what is known of a site to its parameters: what every calibration learns."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from tilth.calibration.generator import Generator
+from tilth.calibration.generator_inputs import GeneratorEncoder
+from tilth.calibration.parameter_map import ParameterMap, default_thetas
+from tilth.data.containers import Sites
+from tilth.parameters.space import ParameterSpace
+
+
+class AbstractParameterRule(eqx.Module):
+    """Gives sites their physical parameters."""
+
+    @abc.abstractmethod
+    def __call__(self, sites: Sites) -> Float[Array, "sample site param"]:
+        """Physical values in the order of the space that was calibrated; a sample is one possible vector."""
+
+
+class Shared(AbstractParameterRule):
+    """The same parameters everywhere."""
+
+    theta: Float[np.ndarray, " param"]
+
+    def __call__(self, sites: Sites) -> Float[Array, "sample site param"]:
+        """The one vector at every site."""
+        return jnp.tile(jnp.asarray(self.theta, sites.step.dtype), (1, len(sites.records), 1))
+
+
+class PerSite(AbstractParameterRule):
+    """A vector for each of the sites that were calibrated, by name."""
+
+    names: tuple[str, ...] = eqx.field(static=True)
+    theta: Float[np.ndarray, "site param"]
+
+    def __call__(self, sites: Sites) -> Float[Array, "sample site param"]:
+        """Each site's vector; ``ValueError`` for a site that was not calibrated."""
+        unknown = [name for name in sites.names if name not in self.names]
+        if unknown:
+            raise ValueError(
+                f"no parameters were learned for {', '.join(unknown)}: expected sites out of {', '.join(self.names)}; "
+                "calibrate them, or learn a rule with a generator, which knows sites it has not seen"
+            )
+        rows = np.array([self.names.index(name) for name in sites.names])
+        return jnp.asarray(self.theta[rows], sites.step.dtype)[None]
+
+
+class Neural(AbstractParameterRule):
+    """What a trained generator makes of a site's calibration part and attributes, also at sites never seen.
+
+    ``free`` are the names of the parameters that it moves; the others, and what it moves from, are the
+    values in ``starts`` for the sites in ``names`` and the defaults of the class and soil elsewhere.
+    """
+
+    generator: Generator
+    encoder: GeneratorEncoder
+    space: ParameterSpace
+    free: tuple[str, ...] = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    starts: Float[np.ndarray, "site param"]
+
+    def __call__(self, sites: Sites) -> Float[Array, "sample site param"]:
+        """The generated vector of each site, averaged over its calibration windows."""
+        starts = np.asarray(default_thetas(self.space, sites))
+        for row, name in enumerate(sites.names):
+            if name in self.names:
+                starts[row] = self.starts[self.names.index(name)]
+        mapping = ParameterMap(self.space, jnp.asarray(starts, sites.step.dtype), self.free)
+        return mapping.physical(self.generator(self.encoder(sites.records)))[None]

@@ -1,0 +1,219 @@
+"""The loss of a land model over windows of all sites that run side by side."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from tilth.calibration.base import Problem
+from tilth.calibration.candidates import AbstractParameters, Candidates, closure_factor
+from tilth.calibration.generator_inputs import GeneratorInputs
+from tilth.data.containers import Sites
+from tilth.observations.averaging import block_means
+from tilth.observations.losses import flux_moments, mean_over_fluxes
+from tilth.observations.operators import TURBULENT
+from tilth.observations.splits import split_record
+
+DAY = 86_400.0
+
+
+@runtime_checkable
+class WindowedModel(Protocol):
+    """A land model that runs windows of records side by side, as :class:`tilth.models.matsiro.model.Matsiro`.
+
+    Windows have ``forcing`` ``[time, window]``, ``site``, ``start``, ``valid`` and ``first``; states are
+    trees of arrays with the axis window last.
+    """
+
+    def cut_windows(self, sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None) -> Any:
+        """The records cut into windows of ``length`` steps up to the last of ``steps``."""
+
+    def trajectory_states(
+        self, thetas: Array, sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None
+    ) -> Any:
+        """States at the beginning of every window, spun up."""
+
+    def run_windows(
+        self, thetas: Array, sites: Sites, windows: Any, state: Any, names: tuple[str, ...] | None = None
+    ) -> tuple[dict[str, Array], Any]:
+        """Series in all windows, with ``converged``, and states at their ends."""
+
+
+class Losses(eqx.Module):
+    """Loss of each candidate at each site on what is fitted and on the blocks that watch, and end states.
+
+    ``validation`` is that on what is fitted where a site has no scored step in those blocks.
+    """
+
+    fit: Float[Array, "start site"]
+    validation: Float[Array, "start site"]
+    ends: Any
+
+
+class WindowObjective:
+    """The loss over the windows of a problem's calibration part, of several candidates at once.
+
+    Windows of all candidates are columns of one run, each from a given state. Steps count where they are
+    scored and the model's surface balance converged.
+    """
+
+    def __init__(
+        self, problem: Problem, parameters: AbstractParameters, *, starts: int, days: float, prior: float
+    ) -> None:
+        if not isinstance(problem.model, WindowedModel):
+            raise TypeError(
+                f"expected a land model that runs windows side by side, got {type(problem.model).__name__}: "
+                "calibrate it through a surrogate with mdpl"
+            )
+        self.problem, self.parameters = problem, parameters
+        self.starts, self.days, self.prior = starts, days, prior
+        self.model: WindowedModel = problem.model
+        self.length = window_length(problem.sites, days, problem.average_steps)
+        self.inside = [split_record(record).calibration for record in problem.sites.records]
+        self.inputs = parameters.prepared(problem)
+        windows = self.model.cut_windows(problem.sites, self.length, self.inside)
+        self.windows = jax.tree.map(np.asarray, windows)
+        self.forcing = jax.tree.map(lambda a: jnp.tile(a, starts), windows.forcing)
+        self.data = window_data(problem, self.windows, self.length)
+        self.evaluate = eqx.filter_jit(eqx.filter_value_and_grad(self._total, has_aux=True))
+
+    def single(self) -> "WindowObjective":
+        """The same loss of one candidate."""
+        if self.starts == 1:
+            return self
+        return WindowObjective(self.problem, self.parameters, starts=1, days=self.days, prior=self.prior)
+
+    def states(self, candidates: Candidates) -> Any:
+        """States at the beginning of all windows from full runs, spun up, with each candidate's parameters."""
+        thetas = self.thetas(candidates)
+        runs = [
+            self.model.trajectory_states(theta, self.problem.sites, self.length, self.inside)
+            for theta in thetas
+        ]
+        return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=-1), *runs)
+
+    def carried(self, states: Any, ends: Any) -> Any:
+        """States at the beginning of windows from the ends of the windows before them, where there is one."""
+        first = jnp.asarray(np.tile(self.windows.first, self.starts))
+
+        def shifted(old: Array, end: Array) -> Array:
+            return jnp.where(first.reshape((1,) * (old.ndim - 1) + (-1,)), old, jnp.roll(end, 1, axis=-1))
+
+        return jax.tree.map(shifted, states, ends)
+
+    def thetas(self, candidates: Candidates) -> Float[Array, "start site param"]:
+        """Physical parameters of the candidates."""
+        return self.problem.mapping.physical(self.parameters.offsets(candidates, self.inputs))
+
+    def arguments(self, states: Any) -> tuple[Any, ...]:
+        """What :attr:`evaluate` takes beside the candidates."""
+        return states, self.forcing, self.data, self.inputs
+
+    def _total(
+        self,
+        candidates: Candidates,
+        states: Any,
+        forcing: Any,
+        data: "WindowData",
+        inputs: GeneratorInputs | None,
+    ) -> tuple[Float[Array, ""], Losses]:
+        problem, windows = self.problem, self.windows
+        offsets = self.parameters.offsets(candidates, inputs)
+        thetas = problem.mapping.physical(offsets)
+        starts, sites, count = thetas.shape
+        columns = windows._replace(
+            forcing=forcing,
+            site=np.tile(windows.site, starts),
+            start=np.tile(windows.start, starts),
+            first=np.tile(windows.first, starts),
+            valid=np.tile(windows.valid, starts),
+        )
+        per_window = thetas[:, windows.site].reshape(-1, count)
+        names = problem.targets.variables
+        outputs, ends = self.model.run_windows(per_window, problem.sites, columns, states, names)
+        fit, fitted = self._losses(outputs, data, data.fit, candidates)
+        watched, seen = self._losses(outputs, data, data.validation, candidates)
+        fit, watched = fit.reshape(starts, sites), watched.reshape(starts, sites)
+        seen = seen.reshape(starts, sites)
+        losses = Losses(fit, jnp.where(seen, watched, fit), ends)
+        strength = jnp.asarray(self.prior, fit.dtype)
+        penalty = strength * jnp.mean(offsets.astype(fit.dtype) ** 2, axis=(1, 2))
+        return jnp.sum(fit.mean(axis=1) + penalty), losses
+
+    def _losses(
+        self, outputs: dict[str, Array], data: "WindowData", counts: Array, candidates: Candidates
+    ) -> tuple[Float[Array, " startsite"], Bool[Array, " startsite"]]:
+        problem, starts = self.problem, self.starts
+        converged = outputs["converged"] > 0.5
+        sites = problem.starts.shape[0]
+        place = (np.arange(starts)[:, None] * sites + self.windows.site[None, :]).reshape(-1)
+        column_site = jnp.asarray(place)
+        losses, numbers = [], []
+        for flux, name in enumerate(problem.targets.variables):
+            simulated = outputs[name]
+            if candidates.closure is not None and name in TURBULENT:
+                simulated = simulated * closure_factor(candidates.closure).reshape(-1)[column_site][None, :]
+            counted = jnp.tile(counts[flux], starts) & converged
+            observed = jnp.tile(data.observed[flux], starts)
+            moments = flux_moments(
+                block_means(simulated, counted, problem.average_steps)[0],
+                *block_means(observed, counted, problem.average_steps),
+                column_site=column_site,
+                mean=jnp.tile(data.mean[flux], starts),
+                deviation=jnp.tile(data.deviation[flux], starts),
+            )
+            losses.append(problem.loss(moments))
+            numbers.append(moments.count)
+        number = jnp.stack(numbers)
+        return mean_over_fluxes(jnp.stack(losses), number), (number > 0).any(axis=0)
+
+
+class WindowData(eqx.Module):
+    """Observations cut as the windows are; see :class:`tilth.observations.targets.FluxTargets`."""
+
+    observed: Float[Array, "flux time window"]
+    fit: Bool[Array, "flux time window"]
+    validation: Bool[Array, "flux time window"]
+    mean: Float[Array, "flux site"]
+    deviation: Float[Array, "flux site"]
+
+
+def window_length(sites: Sites, days: float, average_steps: int) -> int:
+    """Steps of a window of about ``days``: whole days at the shortest step of the sites, and whole means."""
+    a_day = round(DAY / float(np.min(np.asarray(sites.step))))
+    whole = int(np.lcm(a_day, average_steps))
+    return max(1, round(days * a_day / whole)) * whole
+
+
+def window_data(problem: Problem, windows: Any, length: int) -> WindowData:
+    """The observations of a problem in the given windows; steps outside a window's stretch do not count."""
+    targets = problem.targets
+    dtype = problem.starts.dtype
+    steps = targets.segment.shape[1]
+    index, there = _steps_of(windows.start, length, steps)
+    site = windows.site[None, :]
+    segment = targets.segment[site, index]
+    there = there & windows.valid & (segment == segment[:1])
+
+    def cut(series: np.ndarray) -> np.ndarray:
+        return np.where(there, series[:, site, index], np.zeros((), series.dtype))
+
+    return WindowData(
+        observed=jnp.asarray(cut(targets.observed), dtype),
+        fit=jnp.asarray(cut(targets.fit)),
+        validation=jnp.asarray(cut(targets.validation)),
+        mean=jnp.asarray(targets.mean, dtype),
+        deviation=jnp.asarray(targets.deviation, dtype),
+    )
+
+
+def _steps_of(
+    start: Int[np.ndarray, " window"], length: int, steps: int
+) -> tuple[Int[np.ndarray, "time window"], Bool[np.ndarray, "time window"]]:
+    """Steps of the record in each window, and which of them exist."""
+    index = start[None, :] + np.arange(length)[:, None]
+    return np.minimum(index, steps - 1), index < steps
