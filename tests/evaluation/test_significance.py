@@ -64,6 +64,12 @@ def test_masked_and_missing_steps_do_not_count():
     assert (found.rmse.n, found.rmse.blocks) == (TIME.size - 672, 18)
 
 
+def test_a_failed_simulation_cannot_be_judged():
+    failed = GOOD.copy()
+    failed[100] = np.nan
+    assert block_bootstrap(OBSERVED, POOR, failed, TIME).rmse.verdict == "unknown"
+
+
 def test_one_block_is_too_few():
     with pytest.raises(
         ValueError, match="at least 2 blocks of 7 days with scored steps, got 1; give a longer"

@@ -33,8 +33,13 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """``better`` or ``worse`` where the 90 % interval excludes zero, else ``not distinguishable``."""
+        """``better`` or ``worse`` where the 90 % interval excludes zero, else ``not distinguishable``.
+
+        ``unknown`` where a simulation that failed leaves no interval.
+        """
         low, high = self.interval_90
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return "unknown"
         return "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
 
 

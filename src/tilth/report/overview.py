@@ -45,8 +45,8 @@ def overview_of(folder: Path, runs: list[RunContents]) -> dict[str, Any]:
         ],
         "columns": [
             (f"{variable} {split}", f"{variable}, {SPLIT_WORDS[split]}")
+            for split in reversed(SPLITS)
             for variable in TARGETS
-            for split in SPLITS
         ],
         "means": _means([found[name] for name in counted]),
         "counted": len(counted),

@@ -13,6 +13,9 @@ from tilth.report.verdict import SPLIT_WORDS, TARGETS, Gain, gains, headline, wo
 OTHERS = ("Rnet", "Qg", "GPP", "NEE", "RadT")
 """Variables that are not calibrated on and shown before and after wherever observed."""
 
+_LEVELS = ("error", "warning", "info")
+_NAMES = {"lwdown": "LWdown", "lai": "LAI", "co2": "CO2", "swdown": "SWdown"}
+
 
 def page_of(contents: RunContents) -> dict[str, Any]:
     """Names and values that ``site.html.j2`` prints."""
@@ -24,13 +27,13 @@ def page_of(contents: RunContents) -> dict[str, Any]:
     facts = contents.facts
     return {
         "site": contents.site,
-        "facts": facts,
+        "kicker": _kicker(contents),
         "calibrated": contents.calibrated,
         "headline": headline(contents, found),
         "cards": [_card(gain) for gain in sorted(found, key=_heldout_first) if gain.variable in targets],
         "guards": [gain.sentence for gain in worsened_guards(found)],
         "site_rows": site_rows(facts),
-        "findings": facts.get("findings") or [],
+        "findings": sorted(facts.get("findings") or [], key=_by_severity),
         "notes": facts.get("notes") or [],
         "targets": targets,
         "others": others,
@@ -60,7 +63,7 @@ def page_of(contents: RunContents) -> dict[str, Any]:
         "conventions": [alma_variable(name) for name in (*TARGETS, *OTHERS)],
         "provenance": provenance_rows(facts),
         "files": facts.get("files") or {},
-        "sources": facts.get("sources") or {},
+        "sources": [(_NAMES.get(key, key.replace("_", " ")), text) for key, text in _sources(facts)],
     }
 
 
@@ -82,7 +85,7 @@ def site_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Forcing in range",
             f"{100 * site['forcing_in_range']:.1f} % of the steps" if site.get("forcing_in_range") else "",
         ),
-        ("Scored steps", ", ".join(f"{name} {n}" for name, n in (site.get("scored") or {}).items())),
+        ("Scored steps", _scored_steps(site)),
     ]
     return [(name, text) for name, text in rows if text]
 
@@ -118,6 +121,28 @@ def _card(gain: Gain) -> dict[str, str]:
         "verdict": gain.verdict,
         "detail": f"r {gain.r_before:.2f} → {gain.r_after:.2f}, n = {gain.n}",
     }
+
+
+def _kicker(contents: RunContents) -> str:
+    """Class, method and period in one line."""
+    facts = contents.facts
+    preset = f" (preset {facts['preset']})" if facts.get("preset") else ""
+    method = f"calibrated by {facts['method']}{preset}" if contents.calibrated else "default parameters"
+    parts = (facts["site"]["plant_class"], method, _period(facts["site"]))
+    return " · ".join(part for part in parts if part)
+
+
+def _sources(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(str(key), str(text)) for key, text in (facts.get("sources") or {}).items()]
+
+
+def _by_severity(finding: Mapping[str, str]) -> int:
+    return _LEVELS.index(finding["level"]) if finding["level"] in _LEVELS else len(_LEVELS)
+
+
+def _scored_steps(site: Mapping[str, Any]) -> str:
+    scored = site.get("scored") or {}
+    return ", ".join(f"{name} {scored[name]}" for name in (*TARGETS, *OTHERS) if scored.get(name))
 
 
 def _heldout_first(gain: Gain) -> bool:

@@ -104,7 +104,7 @@ def headline(contents: RunContents, found: list[Gain]) -> str:
         "better": "lowers the error of",
         "worse": "raises the error of",
         "not distinguishable": "makes no distinguishable difference to",
-        "unknown": "cannot be judged (too short a record) for",
+        "unknown": "cannot be judged for",
     }
     clauses = [
         f"{phrase} {' and '.join(gain.variable for gain in targets if gain.verdict == verdict)}"
