@@ -23,8 +23,9 @@ class Closure:
     """Energy balance of a tower over the ``n`` steps where every term was measured.
 
     ``ratio``: sum of Qle + Qh over that of Rnet - Qg [-]; ``slope``: of their regression [-];
-    ``half_rms``: half the root mean square of the residual [W m-2], an indication of how low the mean RMSE of the two fluxes of a conserving model can go;
-    ``corrected_ratio``: the same ratio of the corrected fluxes, NaN where there are none.
+    ``half_rms``: half the root mean square of the residual [W m-2], an indication of how low the mean RMSE of
+    the two fluxes of a conserving model can go; ``corrected_ratio``: the ratio of the corrected fluxes, NaN
+    where there are none.
     ``ground_measured``: False where Qg was taken as 0.1 Rnet.
     """
 

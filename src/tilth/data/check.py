@@ -121,7 +121,8 @@ class SiteReport:
             ground = "Qg measured" if self.energy["ground_measured"] else "Qg taken as 0.1 Rnet"
             lines.append(
                 f"energy: (Qle + Qh) / (Rnet - Qg) = {self.energy['ratio']:.2f}, "
-                f"slope {self.energy['slope']:.2f}, n = {self.energy['n']}, {ground}; ½ RMS of the residual {self.energy['half_rms']:.0f} W m-2"
+                f"slope {self.energy['slope']:.2f}, n = {self.energy['n']}, {ground}; "
+                f"½ RMS of the residual {self.energy['half_rms']:.0f} W m-2"
             )
         if self.water:
             lines.append(

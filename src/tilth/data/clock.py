@@ -21,7 +21,7 @@ from tilth.data.solar import extraterrestrial_radiation
 
 CANDIDATES = np.arange(-12.0, 14.01, 0.25)
 """Offsets from UTC that are tried [h]."""
-MONTHS_NEEDED = 3
+MONTHS_NEEDED = 2
 """An audit needs this many calendar months with data ..."""
 SHARPEST_MISFIT = 0.25
 """... and a composite that the sun explains but for this fraction of its variance."""

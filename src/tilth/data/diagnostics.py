@@ -48,7 +48,8 @@ def humidity_findings(tower: JoinedTower) -> Iterator[Finding]:
         yield _error(
             "humidity",
             "the humidity cannot be right: relative humidity has a median of "
-            f"{100 * np.median(humidity[wet]):.0f} % while it rains (n = {wet.sum()}), {100 * np.nanmedian(humidity):.0f} % overall and stays below "
+            f"{100 * np.median(humidity[wet]):.0f} % while it rains (n = {wet.sum()}), "
+            f"{100 * np.nanmedian(humidity):.0f} % overall and stays below "
             f"{100 * np.nanquantile(humidity, 0.99):.0f} % in 99 % of the steps",
         )
     above = float(np.nanmean(humidity > 1.05)) if np.isfinite(humidity).any() else 0.0
@@ -162,7 +163,8 @@ def energy_findings(tower: JoinedTower) -> Iterator[Finding]:
             yield _warning(
                 "energy",
                 f"Qle_cor + Qh_cor ({closed.corrected:.0f} W m-2) exceed Rnet - Qg "
-                f"({closed.available:.0f} W m-2) by {100 * (closed.corrected_ratio - 1):.0f} %: do not trust the corrected fluxes",
+                f"({closed.available:.0f} W m-2) by {100 * (closed.corrected_ratio - 1):.0f} %: "
+                "do not trust the corrected fluxes",
             )
         if closed.slope < 0.55:
             yield _warning(
@@ -174,7 +176,8 @@ def energy_findings(tower: JoinedTower) -> Iterator[Finding]:
         if year.n > 2000 and year.turbulent > year.radiation:
             text = (
                 f"Qle + Qh average {year.turbulent:.0f} W m-2, the radiation there is "
-                f"{year.radiation:.0f} W m-2 (n = {year.n}; exceeded in {100 * year.exceeding:.0f} % of the daytime)"
+                f"{year.radiation:.0f} W m-2 (n = {year.n}; "
+                f"exceeded in {100 * year.exceeding:.0f} % of the daytime)"
             )
             if year.turbulent > IMPOSSIBLE_ENERGY * year.radiation:
                 yield _error("energy", f"the energy cannot be right in {year.year}: {text}")

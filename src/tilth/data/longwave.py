@@ -26,8 +26,8 @@ def crawford_duchon(air_temperature: np.ndarray, vapour: np.ndarray, clearness: 
 
     Crawford and Duchon (1999), doi:10.1175/1520-0450(1999)038<0474:AIPFEE>2.0.CO;2, equations 10 and 12: the
     emissivity is c + (1 - c) times that of the clear sky, the cloud fraction c being 1 - s with s the ratio
-    of measured to clear-sky shortwave radiation (``clearness`` [-]). The clear sky is Brutsaert's, without their
-    seasonal factor.
+    of measured to clear-sky shortwave radiation (``clearness`` [-]). The clear sky is Brutsaert's, without
+    their seasonal factor.
     """
     cloud = 1.0 - np.clip(clearness, 0.0, 1.0)
     emissivity = cloud + (1.0 - cloud) * clear_sky_emissivity(air_temperature, vapour)

@@ -14,7 +14,7 @@ from tilth.data.containers import FILLED, MEASURED, MISSING, UNKNOWN
 CLASS_NAMES = {MEASURED: "measured", FILLED: "filled", UNKNOWN: "unknown", MISSING: "missing"}
 
 WORDS: tuple[tuple[int, str], ...] = (
-    (MEASURED, r"not filled"),
+    (MISSING, r"not filled|filter"),
     (FILLED, r"not ok|fill|\bera\b|statistical|poor|medium|climatolog|interpolat"),
     (MISSING, r"missing|range check|diagnostic|excluded|diurnal sd|coordination|\bbad\b|mask"),
     (UNKNOWN, r"post-processed"),

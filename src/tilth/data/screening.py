@@ -24,6 +24,8 @@ vapour that air can hold, down to the second."""
 HANGING = ("Tair", "Qair", "SWdown", "LWdown", "Qle", "Qh", "Rnet", "NEE", "SWup", "LWup")
 """Series that never stand still for a day: where they do, the instrument hangs."""
 HANGING_TIME = 24.0 * 3600.0
+BRIDGE = 3.0 * 3600.0
+"""Values between two wrong ones that are no further apart than this belong to the same failure [s]."""
 
 
 def hanging(values: np.ndarray, step: float) -> np.ndarray:
@@ -34,6 +36,18 @@ def hanging(values: np.ndarray, step: float) -> np.ndarray:
         if (end - start + 1) * step >= HANGING_TIME:
             stuck[start : end + 1] = True
     return stuck
+
+
+def failures(wrong: np.ndarray, step: float) -> np.ndarray:
+    """``wrong`` with the moments at which a sensor that fails for a day or more falls back into range."""
+    spread = wrong.copy()
+    bridge, long = round(BRIDGE / step), round(HANGING_TIME / step)
+    for start, end in [run for run in runs(~wrong) if run[1] - run[0] <= bridge]:
+        spread[start:end] = start > 0 and end < len(wrong)
+    for start, end in runs(spread):
+        if end - start < long:
+            spread[start:end] = wrong[start:end]
+    return spread
 
 
 def cold_downpour_days(tower: JoinedTower) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -72,8 +86,9 @@ def forcing_series(tower: JoinedTower) -> dict[str, np.ndarray]:
         series["SWdown"] = np.maximum(series["SWdown"], 0.0)
     if {"Tair", "Qair", "Psurf"} <= set(series):
         humidity = relative_humidity(series["Qair"], series["Tair"], series["Psurf"])
-        wrong = np.isfinite(humidity) & ~ranges["RH"].holds(humidity)
-        series["Qair"] = np.where(wrong, np.nan, series["Qair"])
+        wrong = np.isfinite(tower.met["Qair"]) & ~ranges["Qair"].holds(tower.met["Qair"])
+        wrong |= np.isfinite(humidity) & ~ranges["RH"].holds(humidity)
+        series["Qair"] = np.where(failures(wrong, tower.step), np.nan, series["Qair"])
     if {"Tair", "LWdown"} <= set(series):
         emissivity = series["LWdown"] / (STEFAN_BOLTZMANN * series["Tair"] ** 4)
         wrong = (emissivity < SKY_EMISSIVITY[0]) | (emissivity > SKY_EMISSIVITY[1])

@@ -92,7 +92,8 @@ def _step(time: np.ndarray, path: Path) -> float:
         first = int(np.argmax(wrong))
         raise ValueError(
             f"{path.name}: expected a regular clock of {step / 60:g} minutes, got {int(wrong.sum())} "
-            f"irregular steps, the first from {time[first]} to {time[first + 1]}: sort the file and drop duplicates"
+            f"irregular steps, the first from {time[first]} to {time[first + 1]}: "
+            "sort the file and drop duplicates"
         )
     return step
 

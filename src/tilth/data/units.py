@@ -15,27 +15,22 @@ from tilth.constants import GAS_CONSTANT, MELTING_POINT
 MOLAR_MASS_CO2 = 44.01e-3
 """Molar mass of carbon dioxide [kg mol-1]."""
 
-ENERGY = {"W/m2": (1.0, 0.0), "Wm-2": (1.0, 0.0)}
-CARBON = {"umol/m2/s": (1.0, 0.0), "umolm-2s-1": (1.0, 0.0), "umolCO2/m2/s": (1.0, 0.0)}
-SPEED = {"m/s": (1.0, 0.0), "ms-1": (1.0, 0.0)}
+ENERGY = {"W/m2": (1.0, 0.0)}
+CARBON = {"umol/m2/s": (1.0, 0.0)}
+SPEED = {"m/s": (1.0, 0.0)}
 
 CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
-    "Tair": {"K": (1.0, 0.0), "C": (1.0, MELTING_POINT), "degC": (1.0, MELTING_POINT)},
-    "Qair": {"kg/kg": (1.0, 0.0), "kgkg-1": (1.0, 0.0), "g/kg": (1e-3, 0.0), "1": (1.0, 0.0)},
+    "Tair": {"K": (1.0, 0.0), "degC": (1.0, MELTING_POINT)},
+    "Qair": {"kg/kg": (1.0, 0.0), "g/kg": (1e-3, 0.0), "1": (1.0, 0.0)},
     "Wind": SPEED,
-    "Psurf": {"Pa": (1.0, 0.0), "hPa": (100.0, 0.0), "mbar": (100.0, 0.0), "kPa": (1000.0, 0.0)},
+    "Psurf": {"Pa": (1.0, 0.0), "hPa": (100.0, 0.0), "kPa": (1000.0, 0.0)},
     "SWdown": ENERGY,
     "LWdown": ENERGY,
-    "Precip": {
-        "kg/m2/s": (1.0, 0.0),
-        "kgm-2s-1": (1.0, 0.0),
-        "mm/s": (1.0, 0.0),
-        "mm/h": (1.0 / 3600.0, 0.0),
-    },
-    "CO2air": {"ppm": (1e-6, 0.0), "umol/mol": (1e-6, 0.0), "umolmol-1": (1e-6, 0.0), "mol/mol": (1.0, 0.0)},
-    "LAI": {"1": (1.0, 0.0), "-": (1.0, 0.0), "m2/m2": (1.0, 0.0), "m2m-2": (1.0, 0.0), "": (1.0, 0.0)},
+    "Precip": {"kg/m2/s": (1.0, 0.0), "mm/s": (1.0, 0.0), "mm/h": (1.0 / 3600.0, 0.0)},
+    "CO2air": {"ppm": (1e-6, 0.0), "umol/mol": (1e-6, 0.0), "mol/mol": (1.0, 0.0)},
+    "LAI": {"1": (1.0, 0.0), "": (1.0, 0.0)},
     "VPD": {"hPa": (100.0, 0.0), "kPa": (1000.0, 0.0), "Pa": (1.0, 0.0)},
-    "RH": {"%": (0.01, 0.0), "1": (1.0, 0.0), "-": (1.0, 0.0)},
+    "RH": {"%": (0.01, 0.0), "1": (1.0, 0.0)},
     "Ustar": SPEED,
     "NEE": CARBON,
     "GPP": CARBON,
@@ -45,12 +40,26 @@ for _name in ("Qle", "Qh", "Qle_cor", "Qh_cor", "Rnet", "Qg", "SWup", "LWup"):
     CONVERSIONS[_name] = ENERGY
 
 
+SPELLINGS = {
+    "degreesC": "degC", "degrees_C": "degC", "celsius": "degC", "Celsius": "degC", "C": "degC", "kelvin": "K",
+    "mbar": "hPa", "Wm-2": "W/m2", "-": "1", "unitless": "1", "fraction": "1", "m2/m2": "1",
+    "umolCO2/m2/s": "umol/m2/s",
+}  # fmt: skip
+"""Other spellings of a unit."""
+
+
 def normalised(unit: str) -> str:
-    """A unit without spaces, carets and brackets; degrees Celsius become C."""
-    text = re.sub(r"[\s^\[\]*·]", "", unit).replace("°", "deg").replace("µ", "u").replace("μ", "u")
-    return {"degrees_C": "degC", "celsius": "degC", "Celsius": "degC", "kelvin": "K", "unitless": "1"}.get(
-        text, text
-    )
+    """A unit in one spelling, with slashes for negative powers: W m^-2 becomes W/m2."""
+    text = unit.replace("°", "deg").replace("µ", "u").replace("μ", "u").replace("^", "").replace("**", "")
+    words = re.split(r"[\s*·]+", text.strip())
+    joined = ""
+    for word in words:
+        power = re.fullmatch(r"([A-Za-z]+)-(\d+)", word)
+        if power and joined:
+            joined += f"/{power[1]}{power[2] if power[2] != '1' else ''}"
+        else:
+            joined += word
+    return SPELLINGS.get(joined, joined)
 
 
 def conversion(name: str, unit: str) -> tuple[float, float]:
@@ -62,8 +71,8 @@ def conversion(name: str, unit: str) -> tuple[float, float]:
     text = normalised(unit)
     if text not in known:
         raise ValueError(
-            f"{name}: expected a unit of {', '.join(u for u in known if u)}, got {unit or 'none'!r}: "
-            "convert the variable or correct its attribute"
+            f"{name}: expected a unit of {', '.join(key for key in known if key)}, "
+            f"got {repr(unit) if unit else 'none'}: convert the variable or correct its attribute"
         )
     return known[text]
 
