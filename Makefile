@@ -29,10 +29,10 @@ check: $(VENV)/lint $(VENV)/docs $(VENV)/wheel
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs: $(VENV)/docs $(VENV)/wheel
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 develop: $(VENV)/lint $(VENV)/docs $(VENV)/test
 	$(PIP) --no-build-isolation --editable .
