@@ -10,9 +10,9 @@ from tilth.data.solar import extraterrestrial_radiation
 
 LATITUDE, LONGITUDE, OFFSET = 45.0, 120.0, 8.0
 UNITS = {
-    "Tair": "K", "Qair": "kg/kg", "Wind": "m/s", "Psurf": "Pa", "SWdown": "W/m2", "LWdown": "W/m2",
-    "Precip": "kg/m2/s", "Qle": "W/m2", "Qh": "W/m2", "Rnet": "W/m2", "Qg": "W/m2", "CO2air": "ppm",
-    "LAI": "1", "NEE": "umol/m2/s", "RH": "%", "VPD": "hPa", "Qle_cor": "W/m2", "Qh_cor": "W/m2", "Qle_uc": "W/m2",
+    **dict.fromkeys(("SWdown", "LWdown", "Qle", "Qh", "Rnet", "Qg", "Qle_cor", "Qh_cor", "Qle_uc"), "W/m2"),
+    "Tair": "K", "Qair": "kg/kg", "Wind": "m/s", "Psurf": "Pa", "Precip": "kg/m2/s", "CO2air": "ppm",
+    "LAI": "1", "NEE": "umol/m2/s", "RH": "%", "VPD": "hPa",
 }  # fmt: skip
 
 

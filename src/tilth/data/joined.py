@@ -162,8 +162,6 @@ def _units_problems(files: Sequence[TowerFile]) -> None:
     problems = []
     for file in files:
         for name in file.values:
-            if name == "LAI_alternative":
-                continue
             try:
                 conversion(_base(name), file.units[name])
             except ValueError as error:
@@ -239,7 +237,7 @@ def join(files: Sequence[TowerFile]) -> JoinedTower:
     quality: dict[str, np.ndarray] = {}
     for kind, names, sources in (("met", MET_NAMES, met), ("flux", FLUX_NAMES, flux)):
         for variable in names:
-            if variable != "LAI_alternative" and any(variable in file.values for file in sources):
+            if any(variable in file.values for file in sources):
                 series[kind][variable], quality[variable] = _joined_series(time, sources, variable, report)
     ordered = [*met, *(file for file in flux if file not in met)]
     scalars, scalar_sources = _scalars(ordered, report)

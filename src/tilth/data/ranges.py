@@ -18,7 +18,7 @@ FORCING_OF = {
 }
 """ALMA name of each of the seven forcings."""
 
-MET_NAMES = (*FORCING_OF, "CO2air", "LAI", "LAI_alternative", "RH", "VPD")
+MET_NAMES = (*FORCING_OF, "CO2air", "LAI", "RH", "VPD")
 OBSERVED = (
     "Qle", "Qh", "Rnet", "Qg", "NEE", "GPP", "Qle_cor", "Qh_cor", "LWup", "SWup", "Ustar",
 )  # fmt: skip
