@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tilth.data.containers import Attributes, Finding, Observation, SiteRecord
-from tilth.evaluation.benchmarks import benchmark_series
+from tilth.evaluation.benchmarks import benchmark_scores
 from tilth.evaluation.facts import site_facts, write_facts
 from tilth.evaluation.parameters_table import parameter_rows
 from tilth.evaluation.scores import score_table
@@ -96,13 +96,10 @@ def write_made_up_run(folder: Path, *, calibrated: bool = True, days: int = 420,
     record = made_up_record(days, seed)
     runs, splits = made_up_simulations(record), made_up_splits(record)
     if not calibrated:
-        del runs["calibrated"]
+        runs["default_site"] = runs.pop("calibrated")
     folder.mkdir(parents=True, exist_ok=True)
     write_simulation(folder / "simulation.nc", record, runs, splits)
-    variables = ("Qle", "Qh", "Rnet", "Qg")
-    scores = [score_table(record, runs, splits, method="direct", variables=variables)]
-    for name, series in benchmark_series(record, splits["calibration"]).items():
-        scores.append(score_table(record, {"calibrated": series}, splits, method=name))
+    scores = [score_table(record, runs, splits, method="direct"), benchmark_scores(record, splits)]
     write_table(folder / "scores.csv", pd.concat(scores))
     space = ParameterSpace.select(CALIBRATED)
     defaults = space.defaults("grassland")

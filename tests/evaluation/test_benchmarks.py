@@ -5,7 +5,7 @@ import pytest
 
 from made_up_run import made_up_record, made_up_splits
 from tilth.data.containers import Observation
-from tilth.evaluation.benchmarks import benchmark_series, relative_humidity
+from tilth.evaluation.benchmarks import benchmark_scores, benchmark_series, relative_humidity
 from tilth.evaluation.metrics import rmse
 
 RECORD = made_up_record(days=200)
@@ -43,6 +43,15 @@ def test_training_does_not_see_the_held_out_part():
     second = benchmark_series(with_flux(altered), TRAIN, ["Qle"])
     for name in first:
         np.testing.assert_array_equal(first[name]["Qle"], second[name]["Qle"])
+
+
+def test_score_rows_of_the_benchmarks():
+    table = benchmark_scores(RECORD, made_up_splits(RECORD), ("Qle", "Qh", "GPP"))
+    assert set(table["method"]) == {"1lin", "3km27"}
+    assert set(table["variable"]) == {"Qle", "Qh"}
+    assert set(table["split"]) == {"calibration", "heldout"}
+    nothing = {"calibration": np.zeros_like(TRAIN), "heldout": ~TRAIN}
+    assert benchmark_scores(RECORD, nothing).empty
 
 
 def test_relative_humidity_of_saturated_air():

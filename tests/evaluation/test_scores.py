@@ -17,7 +17,7 @@ def test_columns_and_rows():
         "site class variable method target run split resolution period_start period_end "
         "n rmse bias std_obs std_sim r kge nse nme"
     )
-    assert len(table) == 2 * 2 * 2 * 6
+    assert len(table) == 4 * 2 * 2 * 6
     assert not table.duplicated(["variable", "run", "split", "resolution"]).any()
     assert set(table["target"]) == {"raw"}
 
@@ -54,7 +54,8 @@ def test_a_variable_that_was_not_observed_has_no_rows():
 
 def test_a_run_without_the_variable_is_refused():
     with pytest.raises(ValueError, match=r"the default run has no Qh: expected it among .*ask the model"):
-        score_table(RECORD, {"default": {"Qle": RUNS["default"]["Qle"]}}, SPLITS, method="direct")
+        runs = {"default": {"Qle": RUNS["default"]["Qle"]}}
+        score_table(RECORD, runs, SPLITS, method="direct", variables=["Qh"])
 
 
 def test_a_padded_series_is_refused():

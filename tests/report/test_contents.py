@@ -52,6 +52,16 @@ def test_a_run_called_default_is_needed(folder):
         read_run(folder)
 
 
+def test_a_run_of_another_name(folder):
+    record = made_up_record(20)
+    runs = {"prior": made_up_simulations(record)["default"]}
+    write_simulation(folder / "simulation.nc", record, runs, made_up_splits(record))
+    with pytest.raises(
+        ValueError, match="not known: prior; expected some of default, default_site, calibrated"
+    ):
+        read_run(folder)
+
+
 def test_a_table_without_a_column(folder):
     (folder / "history.csv").write_text("stage,step\n")
     with pytest.raises(ValueError, match=r"history\.csv lacks the columns loss, validation"):

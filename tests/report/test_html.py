@@ -110,6 +110,7 @@ def test_default_parameters_alone_and_text_of_the_user_escaped(tmp_path):
     assert "Default parameters, nothing calibrated" in page
     assert "Scores of the default parameters" in page
     assert "before and after" not in page
+    assert "defaults<br>of the site" in page
     assert "<script>" not in page and "&lt;script&gt;" in page
     assert Outline(page).open == []
 

@@ -9,9 +9,11 @@ doi:10.5194/gmd-5-819-2012). They see no vegetation, no soil and no memory, and 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from scipy.cluster.vq import kmeans2  # type: ignore[import-untyped]
 
 from tilth.data.containers import SiteRecord
+from tilth.evaluation.scores import score_table
 
 BENCHMARKS = ("1lin", "3km27")
 """Names of the benchmarks."""
@@ -41,6 +43,26 @@ def benchmark_series(
         predictions["1lin"][variable] = _linear(shortwave[steps], target, shortwave)
         predictions["3km27"][variable] = _clustered(predictors, steps, target, seed)
     return predictions
+
+
+def benchmark_scores(
+    record: SiteRecord, splits: Mapping[str, np.ndarray], variables: Sequence[str] = ("Qle", "Qh")
+) -> pd.DataFrame:
+    """Rows for ``scores.csv`` of the benchmarks, trained on the calibration part and scored on all parts.
+
+    Their run is called calibrated. A variable with too few steps to train on has no rows.
+    """
+    train = splits["calibration"]
+    enough = [
+        name
+        for name in variables
+        if name in record.observations and (record.scored(name) & train).sum() >= 10 * CLUSTERS
+    ]
+    tables = [
+        score_table(record, {"calibrated": series}, splits, method=name, variables=enough)
+        for name, series in benchmark_series(record, train, enough).items()
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def relative_humidity(temperature: np.ndarray, humidity: np.ndarray, pressure: np.ndarray) -> np.ndarray:

@@ -15,6 +15,9 @@ SCORE_COLUMNS = (
 )  # fmt: skip
 """Columns of ``scores.csv``, in order. RMSE, bias and standard deviations are in the unit of the variable."""
 
+JUDGED = ("Qle", "Qh", "Rnet", "Qg", "GPP", "NEE", "RadT")
+"""Variables that are scored wherever they were observed."""
+
 
 def score_table(
     record: SiteRecord,
@@ -22,7 +25,7 @@ def score_table(
     splits: Mapping[str, np.ndarray],
     *,
     method: str,
-    variables: Sequence[str] = ("Qle", "Qh"),
+    variables: Sequence[str] | None = None,
     target: str = "raw",
     observed: Mapping[str, np.ndarray] | None = None,
     resolutions: Sequence[str] = RESOLUTIONS,
@@ -32,12 +35,15 @@ def score_table(
     ``simulations[run][variable]`` are series ``[time]`` in the unit of the ALMA variable, ``run`` being
     default or calibrated; ``splits[split]`` are masks ``[time]``, ``split`` being calibration or heldout.
     ``target`` names what is compared; for anything but raw fluxes ``observed[variable]`` gives the
-    observations in their place. A variable that the site did not observe has no rows. ``n`` counts scored
+    observations in their place. ``variables`` are by default those of :data:`JUDGED` that every run has; one
+    that the site did not observe has no rows. ``n`` counts scored
     steps at the native resolution and means of at least 80 % of their steps at the others; the same steps
     enter the simulated and the observed mean. ``period_start`` and ``period_end`` enclose what was scored.
 
     Raises ``ValueError`` where a run lacks a variable or a series has another length than the record.
     """
+    if variables is None:
+        variables = [name for name in JUDGED if all(name in outputs for outputs in simulations.values())]
     rows = []
     for variable in variables:
         if variable not in record.observations:

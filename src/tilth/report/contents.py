@@ -14,7 +14,7 @@ A run folder of one site holds
     as benchmarks.
 ``simulation.nc``
     As :func:`tilth.evaluation.simulation_file.write_simulation` writes it; runs default and, unless nothing
-    was calibrated, calibrated.
+    was calibrated, calibrated; default_site, if there, is shown beside them in tables.
 ``parameters.csv``
     The columns :data:`tilth.evaluation.parameters_table.PARAMETER_COLUMNS`; optional.
 ``history.csv``
@@ -47,6 +47,8 @@ from tilth.evaluation.tables import read_table
 HISTORY_COLUMNS = ("stage", "step", "loss", "validation")
 AUDIT_COLUMNS = ("variable", "model", "surrogate")
 PEER_COLUMNS = ("variable", "peer", "basis", "rmse")
+RUNS = ("default", "default_site", "calibrated")
+"""Runs that a report can show: defaults of the class, of the site, and what was learned."""
 SITES = "sites"
 """Folder of the single sites inside the folder of a run over several."""
 
@@ -106,6 +108,12 @@ def read_run(folder: Path) -> RunContents:
             f"got {', '.join(facts)}; run `tilth simulate` or `tilth calibrate` again"
         )
     simulation = read_simulation(folder / "simulation.nc")
+    unknown = sorted(set(simulation.runs) - set(RUNS))
+    if unknown:
+        raise ValueError(
+            f"{folder / 'simulation.nc'} has runs that are not known: {', '.join(unknown)}; expected some of "
+            f"{', '.join(RUNS)}"
+        )
     if "default" not in simulation.runs:
         raise ValueError(
             f"{folder / 'simulation.nc'} has no run called default: got {', '.join(simulation.runs)}; "

@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from tilth.evaluation.alma import alma_variable
 from tilth.evaluation.metrics import correlation, rmse, standard_deviations
 from tilth.evaluation.simulation_file import Simulation
-from tilth.report.style import COLOURS, MARKERS, NARROW, new_figure, styled
+from tilth.report.figures_series import compared_runs
+from tilth.report.style import COLOURS, MARKERS, NARROW, RUN_WORDS, new_figure, styled
 
 
 @styled
 def scatter(simulation: Simulation, variable: str, split: str) -> Figure:
     """Simulated against observed at every scored step of a part of the record, as counts in hexagons."""
-    runs = {run: outputs[variable] for run, outputs in simulation.runs.items() if variable in outputs}
+    runs = {run: outputs[variable] for run, outputs in compared_runs(simulation).items()}
     mask = simulation.scored[variable] & simulation.splits[split]
     observed = simulation.observed[variable]
     everything = np.concatenate([observed[mask], *(series[mask] for series in runs.values())])
@@ -28,7 +29,7 @@ def scatter(simulation: Simulation, variable: str, split: str) -> Figure:
         )
         axes.plot([low, high], [low, high], color="#444444", linewidth=0.8, linestyle="--")
         words = f"RMSE {rmse(series, observed, mask):.1f}, r {correlation(series, observed, mask):.2f}"
-        axes.set_title(f"{run}\n{words}", color=COLOURS[run], fontsize=8.5)
+        axes.set_title(f"{RUN_WORDS[run]}\n{words}", color=COLOURS[run], fontsize=8.5)
         axes.set_aspect("equal")
         axes.set_xlabel("observed")
     panels[0, 0].set_ylabel(f"simulated {alma_variable(variable).label}")
@@ -56,7 +57,7 @@ def taylor_diagram(simulation: Simulation, variables: Sequence[str], split: str)
         face = COLOURS[run] if variables.index(variable) % 2 == 0 else "white"
         axes.plot(
             np.arccos(r), radius, MARKERS[run], color=COLOURS[run], markerfacecolor=face, markersize=8,
-            label=f"{variable} {run}", clip_on=False,
+            label=f"{variable} {RUN_WORDS[run]}", clip_on=False,
         )  # fmt: skip
     for variable in variables:
         ends = [points[variable, run] for run in ("default", "calibrated") if (variable, run) in points]

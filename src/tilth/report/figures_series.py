@@ -1,5 +1,7 @@
 """Figures over time: daily means, two weeks of half-hours, and the mean day of each season."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from tilth.evaluation.aggregation import period_means
 from tilth.evaluation.alma import alma_variable
 from tilth.evaluation.simulation_file import Simulation
-from tilth.report.style import COLOURS, NARROW, WIDE, legend_above, new_figure, styled
+from tilth.report.style import COLOURS, NARROW, RUN_WORDS, WIDE, legend_above, new_figure, styled
 
 SEASONS = {"Dec–Feb": (12, 1, 2), "Mar–May": (3, 4, 5), "Jun–Aug": (6, 7, 8), "Sep–Nov": (9, 10, 11)}
 """Months of each season, named so that they are right on both hemispheres."""
@@ -16,10 +18,16 @@ WINDOW_DAYS = 14
 """Length of the close-up [d]."""
 
 
+def compared_runs(simulation: Simulation) -> dict[str, Mapping[str, np.ndarray]]:
+    """The default and the calibrated run; where nothing was calibrated, all runs."""
+    runs = {run: outputs for run, outputs in simulation.runs.items() if run in ("default", "calibrated")}
+    return runs if "calibrated" in runs else dict(simulation.runs)
+
+
 def series_of(simulation: Simulation, variable: str) -> dict[str, np.ndarray]:
-    """The observed and simulated series of a variable, observed first."""
-    runs = {run: outputs[variable] for run, outputs in simulation.runs.items() if variable in outputs}
-    return {"observed": simulation.observed[variable], **runs}
+    """The observed and the compared series of a variable, observed first."""
+    runs = compared_runs(simulation)
+    return {"observed": simulation.observed[variable], **{run: runs[run][variable] for run in runs}}
 
 
 @styled
@@ -36,7 +44,7 @@ def daily_means(simulation: Simulation, variable: str) -> Figure:
         line = np.full(len(whole), np.nan)
         line[(days - whole[0]).astype(int)] = values
         width = 1.3 if name == "observed" else 1.0
-        axes.plot(whole, line, color=COLOURS[name], label=name, linewidth=width, alpha=0.9)
+        axes.plot(whole, line, color=COLOURS[name], label=RUN_WORDS[name], linewidth=width, alpha=0.9)
     heldout = simulation.time[simulation.splits["heldout"]]
     if heldout.size:
         axes.axvspan(heldout[0], heldout[-1], color="#eef3f7", zorder=0, label="held out")
@@ -57,7 +65,14 @@ def close_up(simulation: Simulation, variable: str) -> Figure:
     for name, series in series_of(simulation, variable).items():
         shown = np.where(scored, series[inside], np.nan) if name == "observed" else series[inside]
         marker = {"marker": ".", "markersize": 3} if name == "observed" else {}
-        axes.plot(simulation.time[inside], shown, color=COLOURS[name], label=name, linewidth=1.0, **marker)
+        axes.plot(
+            simulation.time[inside],
+            shown,
+            color=COLOURS[name],
+            label=RUN_WORDS[name],
+            linewidth=1.0,
+            **marker,
+        )
     axes.set_ylabel(alma_variable(variable).label)
     axes.margins(x=0.0)
     _date_axis(axes)
@@ -100,7 +115,7 @@ def diurnal_cycle(simulation: Simulation, variable: str) -> Figure:
                 hours,
                 np.where(count > 0, total / np.maximum(count, 1), np.nan),
                 color=COLOURS[name],
-                label=name,
+                label=RUN_WORDS[name],
             )
         axes.set_title(f"{season}  (n = {keep.sum()})", fontweight="normal")
         axes.set_xticks([0, 6, 12, 18, 24])

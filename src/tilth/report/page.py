@@ -5,12 +5,13 @@ from typing import Any
 
 from tilth.evaluation.aggregation import RESOLUTIONS
 from tilth.evaluation.alma import alma_variable
+from tilth.evaluation.scores import JUDGED
 from tilth.report import page_figures, page_tables
 from tilth.report.contents import RunContents
 from tilth.report.figures_energy import closures
 from tilth.report.verdict import SPLIT_WORDS, TARGETS, Gain, gains, headline, worsened_guards
 
-OTHERS = ("Rnet", "Qg", "GPP", "NEE", "RadT")
+OTHERS = tuple(name for name in JUDGED if name not in TARGETS)
 """Variables that are not calibrated on and shown before and after wherever observed."""
 
 _LEVELS = ("error", "warning", "info")
@@ -39,6 +40,7 @@ def page_of(contents: RunContents) -> dict[str, Any]:
         "others": others,
         "scores": page_tables.score_rows(contents.scores, [*targets, *others], ("native",)),
         "resolutions": page_tables.score_rows(contents.scores, [*targets, *others], RESOLUTIONS[1:]),
+        "site_defaults": "default_site" in simulation.runs,
         "several_targets": contents.scores["target"].nunique() > 1,
         "intervals": page_tables.interval_rows(found),
         "peers": page_tables.peer_rows(contents.scores, contents.peers, targets),

@@ -10,6 +10,7 @@ from tilth.evaluation.alma import alma_variable, printed_unit
 from tilth.evaluation.benchmarks import BENCHMARKS
 from tilth.evaluation.closure import Closure
 from tilth.evaluation.simulation_file import SPLITS
+from tilth.report.style import RUN_WORDS
 from tilth.report.verdict import SPLIT_WORDS, Gain
 
 RESOLUTION_WORDS = {"native": "step", "1h": "hour", "1D": "day", "7D": "7 days", "1M": "month", "1Y": "year"}
@@ -52,6 +53,7 @@ def score_rows(
                 "order": (variables.index(str(variable)), target, split, RESOLUTIONS.index(str(resolution))),
                 "n": int(first["n"]),
                 "std_obs": number(first["std_obs"]),
+                "of_site": number(runs["default_site"]["rmse"]) if "default_site" in runs else "",
                 **{
                     measure: [
                         number(runs[run][measure], digits) for run in ("default", "calibrated") if run in runs
@@ -99,7 +101,7 @@ def peer_rows(scores: pd.DataFrame, peers: pd.DataFrame | None, variables: list[
     for row in native.to_dict("records"):
         if row["split"] in SPLITS:
             benchmark = row["method"] in BENCHMARKS
-            name = row["method"] if benchmark else f"this model, {row['run']}"
+            name = row["method"] if benchmark else f"this model, {RUN_WORDS.get(row['run'], row['run'])}"
             if not (benchmark and row["split"] == "calibration"):
                 cells.setdefault((name, SPLIT_WORDS[row["split"]]), {})[row["variable"]] = row["rmse"]
     for row in [] if peers is None else peers.to_dict("records"):
@@ -113,10 +115,9 @@ def peer_rows(scores: pd.DataFrame, peers: pd.DataFrame | None, variables: list[
 
 def closure_rows(found: dict[str, Closure]) -> list[dict[str, str]]:
     """Closure of the tower and of the runs."""
-    names = {"observed": "tower", "default": "model, default", "calibrated": "model, calibrated"}
     return [
         {
-            "name": names.get(name, name),
+            "name": "tower" if name == "observed" else f"model, {RUN_WORDS.get(name, name)}",
             "n": str(closure.n),
             "slope": number(closure.slope, 2),
             "ratio": number(closure.ratio, 2),

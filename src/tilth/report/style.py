@@ -12,8 +12,15 @@ from matplotlib.figure import Figure
 
 COLOURS = {"observed": "#1b1b1b", "default": "#d55e00", "default_site": "#e69f00", "calibrated": "#0072b2"}
 """Colours of the observations and the runs (Okabe and Ito 2008, jfly.uni-koeln.de/color)."""
-OTHERS = ("#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
-"""Colours for further lines, in order."""
+VALIDATION = "#009e73"
+"""Colour of the loss on blocks held back."""
+RUN_WORDS = {
+    "observed": "observed",
+    "default": "default",
+    "default_site": "defaults of the site",
+    "calibrated": "calibrated",
+}
+"""Observations and runs as readers see them."""
 MARKERS = {"default": "s", "default_site": "^", "calibrated": "o"}
 """Markers of the runs, so that colour is not the only difference."""
 NARROW, WIDE = (4.7, 3.3), (10.0, 2.9)
