@@ -40,6 +40,25 @@ def test_what_is_no_tower_file_is_refused(tmp_path):
         read_tower_file(other)
 
 
+def test_a_damaged_file_is_refused(tmp_path):
+    path, _ = pair(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"got one that cannot be read"):
+        read_tower_file(path)
+    with xr.open_dataset(write(tmp_path, "Met", clock(), weather(clock()))) as sound:
+        encoding = {"Tair": {"zlib": True, "fletcher32": True}}
+        sound.to_netcdf(tmp_path / "XX-Tst_packed_Met.nc", encoding=encoding)
+    packed = tmp_path / "XX-Tst_packed_Met.nc"
+    content = bytearray(packed.read_bytes())
+    compressed = content.find(b"\x78\x5e")
+    assert compressed > 0
+    content[compressed + 10 : compressed + 200] = bytes(190)
+    packed.write_bytes(content)
+    with pytest.raises(ValueError, match=r"got one that cannot be read"):
+        read_tower_file(packed)
+
+
 def test_a_clock_that_cannot_be_read_is_refused(tmp_path):
     path = tmp_path / "XX-Tst_Met.nc"
     xr.Dataset({"Tair": ("time", np.zeros(3))}).to_netcdf(path)

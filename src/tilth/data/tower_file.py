@@ -45,11 +45,12 @@ def checksum(path: Path) -> str:
 
 
 def _opened(path: Path) -> xr.Dataset:
-    """The dataset of a netCDF file, or one clear message."""
+    """The dataset of a netCDF file in memory, or one clear message."""
     if not path.is_file():
         raise ValueError(f"{path}: expected a netCDF file, got nothing there: check the path")
     try:
-        return xr.open_dataset(path, engine="netcdf4", decode_times=False)
+        with xr.open_dataset(path, engine="netcdf4", decode_times=False) as dataset:
+            return dataset.load()
     except (OSError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path.name}: expected a netCDF file in the PLUMBER2 layout, got one that cannot be read "
@@ -129,27 +130,27 @@ def _scalars(dataset: xr.Dataset) -> dict[str, float]:
 
 def read_tower_file(path: Path) -> TowerFile:
     """The file at ``path`` with values and units as it states them; refuses what is no tower file."""
-    with _opened(path) as dataset:
-        names = [name for name in (*MET_NAMES, *FLUX_NAMES) if name in dataset.variables]
-        names = [name for name in names if "time" in dataset[name].dims]
-        if not names:
-            raise ValueError(
-                f"{path.name}: expected variables of a flux tower under their ALMA names "
-                f"(SWdown, Tair, … or Qle, Qh, …), got {', '.join(map(str, dataset.data_vars)) or 'none'}: "
-                "give PLUMBER2 Met and Flux files"
-            )
-        time = _clock(dataset, path)
-        flags = {name: dataset[f"{name}_qc"] for name in names if f"{name}_qc" in dataset.variables}
-        return TowerFile(
-            path=path,
-            checksum=checksum(path),
-            site=_text(dataset, "site_code") or path.name.split("_")[0],
-            time=time,
-            step=_step(time, path),
-            values={name: _series(dataset[name], path) for name in names},
-            units={name: str(dataset[name].attrs.get("units", "")) for name in names},
-            flags={name: _series(flag, path) for name, flag in flags.items()},
-            scalars=_scalars(dataset),
-            igbp=_text(dataset, "IGBP_veg_short"),
-            attributes={str(key): str(value) for key, value in dataset.attrs.items()},
+    dataset = _opened(path)
+    names = [name for name in (*MET_NAMES, *FLUX_NAMES) if name in dataset.variables]
+    names = [name for name in names if "time" in dataset[name].dims]
+    if not names:
+        raise ValueError(
+            f"{path.name}: expected variables of a flux tower under their ALMA names "
+            f"(SWdown, Tair, … or Qle, Qh, …), got {', '.join(map(str, dataset.data_vars)) or 'none'}: "
+            "give PLUMBER2 Met and Flux files"
         )
+    time = _clock(dataset, path)
+    flags = {name: dataset[f"{name}_qc"] for name in names if f"{name}_qc" in dataset.variables}
+    return TowerFile(
+        path=path,
+        checksum=checksum(path),
+        site=_text(dataset, "site_code") or path.name.split("_")[0],
+        time=time,
+        step=_step(time, path),
+        values={name: _series(dataset[name], path) for name in names},
+        units={name: str(dataset[name].attrs.get("units", "")) for name in names},
+        flags={name: _series(flag, path) for name, flag in flags.items()},
+        scalars=_scalars(dataset),
+        igbp=_text(dataset, "IGBP_veg_short"),
+        attributes={str(key): str(value) for key, value in dataset.attrs.items()},
+    )
