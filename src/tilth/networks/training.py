@@ -166,13 +166,13 @@ def _epoch(
     network, rule_state = jax.tree.map(
         lambda x: jnp.array(x) if eqx.is_array(x) else x, (state.network, state.optimiser)
     )
-    total = 0.0
+    values = []
     for index in range(settings.steps_per_epoch):
         generator = np.random.default_rng([*seed, epoch, index])
         batch = jax.tree.map(jnp.asarray, sample(generator, settings.batch_size))
         network, rule_state, value = step(batch, network, rule_state)
-        total += float(value)
-    state.training_loss[epoch] = total / settings.steps_per_epoch
+        values.append(value)
+    state.training_loss[epoch] = np.mean([float(value) for value in values])
     return _State(network, rule_state, state.training_loss, state.validation_loss)
 
 
