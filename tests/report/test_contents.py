@@ -57,7 +57,7 @@ def test_a_run_of_another_name(folder):
     runs = {"prior": made_up_simulations(record)["default"]}
     write_simulation(folder / "simulation.nc", record, runs, made_up_splits(record))
     with pytest.raises(
-        ValueError, match="not known: prior; expected some of default, default_site, calibrated"
+        ValueError, match="not known: prior; expected some of default, default_site"
     ):
         read_run(folder)
 

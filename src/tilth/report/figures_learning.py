@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from tilth.evaluation.alma import alma_variable
 from tilth.evaluation.metrics import correlation, rmse
-from tilth.report.style import COLOURS, NARROW, VALIDATION, new_figure, styled
+from tilth.report.style import COLOURS, NARROW, OTHERS, new_figure, styled
 
 
 @styled
@@ -15,7 +15,7 @@ def training_curve(history: pd.DataFrame, stage: str) -> Figure:
     rows = history[history["stage"] == stage]
     figure, axes = new_figure(NARROW)
     step = rows["step"].to_numpy(float)
-    for column, colour, style in (("loss", COLOURS["calibrated"], "-"), ("validation", VALIDATION, "--")):
+    for column, colour, style in (("loss", COLOURS["calibrated"], "-"), ("validation", OTHERS[0], "--")):
         values = rows[column].to_numpy(float)
         known = np.isfinite(values)
         if known.any():

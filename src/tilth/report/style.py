@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 COLOURS = {"observed": "#1b1b1b", "default": "#d55e00", "default_site": "#e69f00", "calibrated": "#0072b2"}
 """Colours of the observations and the runs (Okabe and Ito 2008, jfly.uni-koeln.de/color)."""
-VALIDATION = "#009e73"
-"""Colour of the loss on blocks held back."""
+OTHERS = ("#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
+"""Colours for further lines, in order."""
 RUN_WORDS = {
     "observed": "observed",
     "default": "default",
