@@ -18,6 +18,7 @@ _HOMES = {
     "EnsembleOutputs": "tilth.models.base",
     "Matsiro": "tilth.models.matsiro.model",
     "MatsiroOptions": "tilth.models.matsiro.options",
+    "Mdpl": "tilth.calibration.mdpl",
     "Observation": "tilth.data.containers",
     "ParameterSpace": "tilth.parameters.space",
     "Problem": "tilth.calibration.base",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import tilth
 from tilth.config import Experiment, Site, Sizes, SyntheticSite, read_experiment
 
 REPOSITORY = Path(__file__).parents[2]
@@ -55,6 +56,12 @@ def test_the_program_of_the_readme_takes_a_dozen_lines():
 def test_every_experiment_file_is_valid_and_names_no_machine(path):
     read_experiment(path)
     assert not re.search(r"(^|[\s\[\"'])/\w", path.read_text())
+
+
+def test_the_public_names_are_documented():
+    text = (DOCUMENTS / "reference" / "python.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == set(tilth.__all__) - {"__version__"}
 
 
 def test_the_readme_opens_with_the_two_commands():
