@@ -107,7 +107,8 @@ def test_default_parameters_alone_and_text_of_the_user_escaped(tmp_path):
     facts = read_facts(folder / "run.json")
     write_facts(folder / "run.json", {**facts, "notes": ["<script>alert(1)</script>"]})
     page = write_report(folder).read_text(encoding="utf-8")
-    assert "Default parameters, nothing calibrated" in page
+    headline = r"nothing calibrated: RMSE [\d.]+ W m⁻² for Qle and [\d.]+ W m⁻² for Qh over the whole record"
+    assert re.search(headline, page)
     assert "Scores of the default parameters" in page
     assert "before and after" not in page
     assert "defaults<br>of the site" in page

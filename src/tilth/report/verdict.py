@@ -94,7 +94,7 @@ def worsened_guards(found: list[Gain]) -> list[Gain]:
 def headline(contents: RunContents, found: list[Gain]) -> str:
     """The verdict on a calibration, in one or two sentences about the held-out part."""
     if not contents.calibrated:
-        return "Default parameters, nothing calibrated"
+        return _default_headline(contents)
     split = "heldout" if any(gain.split == "heldout" for gain in found) else "calibration"
     targets = [gain for gain in found if gain.variable in TARGETS and gain.split == split]
     if not targets:
@@ -117,3 +117,17 @@ def headline(contents: RunContents, found: list[Gain]) -> str:
         listed = " and ".join(f"{gain.variable} (RMSE {-100 * gain.relative:+.0f} %)" for gain in guards)
         sentence += f" The gain does not count: it worsens {listed}."
     return sentence
+
+
+def _default_headline(contents: RunContents) -> str:
+    """Scores of the default run over the whole record, in one sentence."""
+    simulation = contents.simulation
+    default = simulation.runs["default"]
+    scores = [
+        f"{rmse(default[name], simulation.observed[name], simulation.scored[name]):.1f} "
+        f"{alma_variable(name).short} for {name}"
+        for name in contents.observed_variables(TARGETS)
+    ]
+    if not scores:
+        return "Default parameters, nothing calibrated, no measured flux to compare with"
+    return f"Default parameters, nothing calibrated: RMSE {' and '.join(scores)} over the whole record."
