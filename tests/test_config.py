@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from tilth.config import PRESETS, Experiment, experiment, read_experiment
+from tilth.config import Experiment, experiment, read_experiment
 from tilth.parameters.tables import CALIBRATED
 
 FILES = {"files": ["a_Met.nc", "a_Flux.nc"]}
@@ -26,16 +26,9 @@ def test_a_record_of_an_experiment_gives_it_back():
     assert Experiment.model_validate(settings.record()) == settings
 
 
-def test_the_paper_preset_has_the_sizes_of_the_paper():
-    sizes = experiment({"sites": [FILES], "preset": "paper"}).chosen_sizes()
-    assert (sizes.surrogate_shared_layers, sizes.surrogate_task_layers, sizes.surrogate_hidden) == (4, 2, 128)
-    assert (sizes.generator_layers, sizes.generator_hidden, sizes.learning_rate) == (4, 128, 0.005)
-    assert (sizes.surrogate_epochs, sizes.generator_epochs) == (200, 2000)
-
-
-def test_single_sizes_replace_those_of_the_preset():
-    sizes = experiment({"sites": [FILES], "sizes": {"members": 7, "generator-epochs": 3}}).chosen_sizes()
-    assert sizes == PRESETS["quick"].model_copy(update={"members": 7, "generator_epochs": 3})
+def test_sizes_that_are_not_given_are_those_of_the_preset():
+    sizes = experiment({"sites": [FILES], "sizes": {"members": 7, "generator-epochs": 3}}).sizes
+    assert (sizes.members, sizes.generator_epochs, sizes.surrogate_epochs) == (7, 3, None)
 
 
 def test_every_problem_is_listed_at_once():

@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tilth.cli_leaf import leaf_commands
+
 UNEXPECTED, WRONG_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 1, 2, 3, 130
 
 app = typer.Typer(
@@ -90,7 +92,11 @@ def check(
     with _reporting("float64"):
         from tilth.pipeline.check import check as run_check
 
-        typer.echo(run_check(_experiment({"sites": [site]}), as_json=as_json))
+        options = _experiment({"sites": [site]}).sites[0].site_options()
+        checked = run_check(files, options, as_json=as_json)
+        typer.echo(checked.text)
+        if checked.refused is not None:
+            raise ValueError(checked.refused)
 
 
 @app.command()
@@ -116,10 +122,10 @@ def simulate(
     site = _site(files, locals())
     settings = {"name": _name(files, "simulate"), "sites": [site], "defaults": defaults, "seed": seed}
     with _reporting(dtype) as progress:
-        from tilth.pipeline.simulate import simulate as run_simulate
-
         experiment = _experiment({**settings, "dtype": dtype, "set": _assignments(set_values)})
         folder = out or Path("runs") / experiment.name
+        from tilth.pipeline.simulate import simulate as run_simulate
+
         run_simulate(experiment, folder, force=force, progress=progress)
         _done(folder)
 
@@ -168,9 +174,9 @@ def calibrate(
     if parameters is not None:
         settings["parameters"] = [name.strip() for name in parameters.split(",")]
     with _reporting(dtype) as progress:
+        experiment = _experiment({**settings, "set": _assignments(set_values)})
         from tilth.pipeline.calibrate import calibrate as run_calibrate
 
-        experiment = _experiment({**settings, "set": _assignments(set_values)})
         folder = out or Path("runs") / experiment.name
         run_calibrate(experiment, folder, resume=resume, force=force, progress=progress)
         _done(folder)
@@ -206,7 +212,7 @@ def report(
 ) -> None:
     """Write the report of a finished run again."""
     with _reporting("float64"):
-        from tilth.pipeline.report import write_report
+        from tilth.report.html import write_report
 
         typer.echo(f"wrote {write_report(folder)}")
 
@@ -218,6 +224,9 @@ def parameters() -> None:
         from tilth.pipeline.parameters import parameter_listing
 
         typer.echo(parameter_listing())
+
+
+app.add_typer(leaf_commands(lambda dtype: _reporting(dtype)), name="leaf")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -136,59 +136,22 @@ class Site(SiteChoices):
 
 
 class Sizes(_Strict):
-    """How much is run and learned; a preset unless told otherwise.
+    """Single sizes of a run in place of those of its preset, which None keeps.
 
-    ``design`` and ``members`` of the perturbed parameter ensemble (``members`` counts for latin-hypercube and
-    sobol; one-at-a-time has four levels a parameter). ``surrogate_*``, ``generator_*``: layers, hidden units
-    and epochs of the two networks; an epoch of the surrogate is ``windows_per_epoch`` drawn windows.
-    ``direct_iterations``: steps of gradient descent through the land model.
+    ``design`` and ``members`` of the perturbed parameter ensemble (one-at-a-time has four levels a parameter
+    whatever ``members`` says); ``surrogate_*`` and ``generator_*``: layers, hidden units and epochs of the
+    two networks, ``surrogate_windows`` those drawn in an epoch; ``direct_iterations``: steps of gradient
+    descent through the land model.
     """
 
-    design: Literal["one-at-a-time", "latin-hypercube", "sobol"]
-    members: int = Field(ge=1)
-    surrogate_shared_layers: int = Field(ge=1)
-    surrogate_task_layers: int = Field(ge=1)
-    surrogate_hidden: int = Field(ge=1)
-    surrogate_epochs: int = Field(ge=1)
-    windows_per_epoch: int = Field(ge=1)
-    generator_layers: int = Field(ge=1)
-    generator_hidden: int = Field(ge=1)
-    generator_epochs: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    direct_iterations: int = Field(ge=1)
-
-
-PRESETS = {
-    "quick": Sizes(
-        design="latin-hypercube",
-        members=96,
-        surrogate_shared_layers=2,
-        surrogate_task_layers=1,
-        surrogate_hidden=48,
-        surrogate_epochs=60,
-        windows_per_epoch=4096,
-        generator_layers=1,
-        generator_hidden=32,
-        generator_epochs=200,
-        learning_rate=0.005,
-        direct_iterations=100,
-    ),
-    "paper": Sizes(
-        design="one-at-a-time",
-        members=49,
-        surrogate_shared_layers=4,
-        surrogate_task_layers=2,
-        surrogate_hidden=128,
-        surrogate_epochs=200,
-        windows_per_epoch=16384,
-        generator_layers=4,
-        generator_hidden=128,
-        generator_epochs=2000,
-        learning_rate=0.005,
-        direct_iterations=300,
-    ),
-}
-"""Sizes by preset; ``paper`` has those of Xie et al. 2025, egusphere-2025-3301, section 2.4.3."""
+    design: Literal["one-at-a-time", "latin-hypercube", "sobol"] | None = None
+    members: int | None = Field(default=None, ge=1)
+    surrogate_hidden: int | None = Field(default=None, ge=1)
+    surrogate_epochs: int | None = Field(default=None, ge=1)
+    surrogate_windows: int | None = Field(default=None, ge=1)
+    generator_hidden: int | None = Field(default=None, ge=1)
+    generator_epochs: int | None = Field(default=None, ge=1)
+    direct_iterations: int | None = Field(default=None, ge=1)
 
 
 class Experiment(_Strict):
@@ -209,43 +172,35 @@ class Experiment(_Strict):
     parameters: Annotated[tuple[str, ...], *Listed] = CALIBRATED
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
     values: dict[str, float] = Field(default_factory=dict)
-    sizes: dict[str, str | int | float] = Field(default_factory=dict)
+    sizes: Sizes = Sizes()
     seed: int = Field(default=0, ge=0, lt=2**31)
     dtype: Literal["float64", "float32"] = "float64"
     together: bool = False
-    model: dict[str, bool | str | float] = Field(default_factory=dict)
+    model: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
-        space = self.space()
-        for name, value in self.values.items():
-            parameter = space.parameters[space.names.index(name)]
-            if not parameter.lower <= value <= parameter.upper:
+        self.space()
+        for parameter in ParameterSpace.select(tuple(self.values)).parameters:
+            value = self.values[parameter.name]
+            low, high = self.bounds.get(parameter.name, (parameter.lower, parameter.upper))
+            if not low <= value <= high:
                 raise ValueError(
-                    f"{name} = {value:g} lies outside its bounds: expected a value from "
-                    f"{parameter.lower:g} to {parameter.upper:g} {parameter.unit}"
+                    f"{parameter.name} = {value:g} lies outside its bounds: expected a value from "
+                    f"{low:g} to {high:g} {parameter.unit}"
                 )
-        self.chosen_sizes()
         return self
 
     def space(self) -> ParameterSpace:
-        """The space of the calibrated parameters and those that are set; ``ValueError`` if unknown."""
-        return ParameterSpace.select(tuple(dict.fromkeys((*self.parameters, *self.values))), self.bounds)
-
-    def chosen_sizes(self) -> Sizes:
-        """The sizes of the preset with the experiment's own ones in their place."""
-        preset = PRESETS[self.preset].model_dump(by_alias=True)
-        try:
-            return Sizes.model_validate({**preset, **self.sizes})
-        except ValidationError as error:
-            raise ValueError("; ".join(f"sizes › {_problem(d, Sizes)}" for d in error.errors())) from None
+        """The space of the calibrated parameters; ``ValueError`` for unknown names or bounds."""
+        return ParameterSpace.select(self.parameters, self.bounds)
 
     def record(self) -> dict[str, Any]:
         """The experiment as plain values, for files."""
         return self.model_dump(mode="json", by_alias=True)
 
 
-_INNER: dict[str, type[BaseModel]] = {"sites": Site, "synthetic": SyntheticSite}
+_INNER: dict[str, type[BaseModel]] = {"sites": Site, "synthetic": SyntheticSite, "sizes": Sizes}
 
 
 def experiment(settings: Mapping[str, Any], source: str = "the options") -> Experiment:
@@ -274,12 +229,12 @@ def read_experiment(path: Path) -> Experiment:
     return experiment({"name": path.stem, **settings}, str(path))
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel] = Experiment) -> str:
+def _problem(details: ErrorDetails) -> str:
     where = " › ".join(str(part + 1) if isinstance(part, int) else str(part) for part in details["loc"])
     given = details["input"]
     match details["type"]:
         case "extra_forbidden":
-            return f"{where}: unknown key; {_expected_keys(details, model)}"
+            return f"{where}: unknown key; {_expected_keys(details)}"
         case "missing":
             return f"{where}: missing; give it a value"
         case "literal_error":
@@ -293,8 +248,9 @@ def _problem(details: ErrorDetails, model: type[BaseModel] = Experiment) -> str:
             return f"{where or 'experiment'}: {text}, got {_kind(given)}"
 
 
-def _expected_keys(details: ErrorDetails, model: type[BaseModel]) -> str:
+def _expected_keys(details: ErrorDetails) -> str:
     *outer, unknown = details["loc"]
+    model: type[BaseModel] = Experiment
     for part in outer:
         model = _INNER.get(str(part), model)
     keys = sorted(_key(name) for name in model.model_fields)

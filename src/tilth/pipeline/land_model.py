@@ -7,8 +7,8 @@ import numpy as np
 
 from tilth.config import Experiment
 from tilth.data.containers import SiteRecord
-from tilth.models.base import AbstractLandModel
-from tilth.models.matsiro import Matsiro, MatsiroOptions
+from tilth.models.matsiro.model import Matsiro
+from tilth.models.matsiro.options import MatsiroOptions
 
 FLUXES = ("Qle", "Qh")
 """The fluxes that parameters are learned from."""
@@ -21,9 +21,9 @@ C3_GRASS = {"gradm": 9.0, "binter": 0.01, "effcon": 0.08}
 doi:10.1175/1520-0442(1996)009<0706:ARLSPF>2.0.CO;2)."""
 
 
-def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> AbstractLandModel:
+def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> Matsiro:
     """The land model with the options and parameters of an experiment; ``ValueError`` for unknown options."""
-    fields = {field.name for field in dataclasses.fields(MatsiroOptions)}
+    fields = {field.name for field in dataclasses.fields(MatsiroOptions)} - {"solver"}
     options = {name.replace("-", "_"): value for name, value in experiment.model.items()}
     unknown = sorted(options.keys() - fields)
     if unknown:
@@ -31,8 +31,12 @@ def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> Abstra
             f"unknown options of the land model {', '.join(unknown)}: expected some of "
             + ", ".join(sorted(fields))
         )
+    space = experiment.space()
     return Matsiro(
-        space=experiment.space(), options=MatsiroOptions(**options), output_names=tuple(output_names)
+        space=space,
+        options=MatsiroOptions(**options),
+        output_names=tuple(output_names),
+        fixed=tuple((name, value) for name, value in experiment.values.items() if name not in space.names),
     )
 
 
@@ -41,7 +45,8 @@ def class_defaults(experiment: Experiment, record: SiteRecord) -> np.ndarray:
     space = experiment.space()
     theta = space.defaults(record.attributes.plant_class, record.attributes.soil)
     for name, value in experiment.values.items():
-        theta[space.names.index(name)] = value
+        if name in space.names:
+            theta[space.names.index(name)] = value
     return np.clip(theta, space.lower, space.upper)
 
 

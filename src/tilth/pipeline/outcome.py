@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -45,18 +45,35 @@ class Outcome:
     notes: Sequence[str] = ()
 
 
-def true_run(model: AbstractLandModel, theta: np.ndarray, record: SiteRecord) -> dict[str, np.ndarray]:
-    """The model's series over a whole record with parameters ``theta`` [param].
+class Asked(NamedTuple):
+    """A run of the true model that is wanted: its name, parameters [param] and what drives it."""
 
-    Raises ``FloatingPointError`` where the run fails: a result cannot be judged then.
+    run: str
+    theta: np.ndarray
+    record: SiteRecord
+
+
+def true_runs(model: AbstractLandModel, asked: Sequence[Asked]) -> list[dict[str, np.ndarray]]:
+    """The model's series over the whole records, in the order of ``asked``; all run side by side.
+
+    Raises ``FloatingPointError`` where one fails: a result cannot be judged then.
     """
-    ensemble = model.run(jnp.asarray(theta)[None, None, :], Sites.of([record]))
-    if not bool(ensemble.succeeded.all()):
-        raise FloatingPointError(
-            f"the land model failed at {record.attributes.name} with "
-            + ", ".join(f"{name} = {value:g}" for name, value in zip(model.space.names, theta, strict=True))
-        )
-    return {name: np.asarray(series[0, 0]) for name, series in ensemble.outputs.items()}
+    sites = Sites.of([wanted.record for wanted in asked], jnp.result_type(float))
+    thetas = jnp.asarray(np.stack([wanted.theta for wanted in asked]), sites.step.dtype)
+    ensemble = model.run(thetas[None], sites)
+    succeeded = np.asarray(ensemble.succeeded[0])
+    for wanted, well in zip(asked, succeeded, strict=True):
+        if not well:
+            values = zip(model.space.names, wanted.theta, strict=True)
+            raise FloatingPointError(
+                f"the {wanted.run} run of the land model at {wanted.record.attributes.name} failed with "
+                + ", ".join(f"{name} = {value:g}" for name, value in values)
+            )
+    outputs = {name: np.asarray(series[0]) for name, series in ensemble.outputs.items()}
+    return [
+        {name: series[index, : len(wanted.record.time)] for name, series in outputs.items()}
+        for index, wanted in enumerate(asked)
+    ]
 
 
 def write_outcome(folder: Path, outcome: Outcome, facts: Mapping[str, Any]) -> None:

@@ -1,20 +1,16 @@
 """The land model with default parameters over a site's record."""
 
-from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
 
 from tilth.config import Experiment
 from tilth.data.containers import SiteRecord
 from tilth.pipeline.folder import RunFolder
 from tilth.pipeline.land_model import SIMULATED, class_defaults, land_model, site_defaults, with_site_pathway
-from tilth.pipeline.outcome import DEFAULT, DEFAULT_SITE, Outcome, true_run, write_outcome
+from tilth.pipeline.outcome import DEFAULT, DEFAULT_SITE, Asked, Outcome, true_runs, write_outcome
 from tilth.pipeline.provenance import Stopwatch, provenance
-from tilth.pipeline.report import write_report
 from tilth.pipeline.sites import read_sites
-
-Progress = Callable[[int, int, str], None]
+from tilth.pipeline.workplace import Progress
+from tilth.report.html import write_report
 
 
 def simulate(
@@ -38,7 +34,14 @@ def simulate(
     run_folder = RunFolder(folder, experiment.record(), force=force)
     try:
         with stopwatch.stage("simulate"):
-            runs = default_runs(experiment, record, progress)
+            if progress is not None:
+                progress(0, 1, "runs with default parameters")
+            model = land_model(experiment, output_names=SIMULATED)
+            asked = default_runs(experiment, record)
+            outputs = true_runs(model, asked)
+            runs = {wanted.run: series for wanted, series in zip(asked, outputs, strict=True)}
+            if progress is not None:
+                progress(1, 1, "runs with default parameters")
         outcome = Outcome(
             record, experiment.space(), "default", runs, defaults=class_defaults(experiment, record)
         )
@@ -55,17 +58,9 @@ def simulate(
     return outcome
 
 
-def default_runs(
-    experiment: Experiment, record: SiteRecord, progress: Progress | None = None
-) -> dict[str, dict[str, np.ndarray]]:
-    """Runs of the true model with the defaults of the class and, where asked for, of the site."""
-    model = land_model(experiment, output_names=SIMULATED)
-    asked = [(DEFAULT, class_defaults(experiment, record), record)]
+def default_runs(experiment: Experiment, record: SiteRecord) -> list[Asked]:
+    """The runs with the defaults of the class and, where the experiment asks for it, of the site."""
+    asked = [Asked(DEFAULT, class_defaults(experiment, record), record)]
     if experiment.defaults == "site":
-        asked.append((DEFAULT_SITE, site_defaults(experiment, record), with_site_pathway(record)))
-    runs = {}
-    for number, (name, theta, driven) in enumerate(asked, start=1):
-        runs[name] = true_run(model, theta, driven)
-        if progress is not None:
-            progress(number, len(asked), "runs with default parameters")
-    return runs
+        asked.append(Asked(DEFAULT_SITE, site_defaults(experiment, record), with_site_pathway(record)))
+    return asked

@@ -1,16 +1,18 @@
 """From the sites of an experiment to their records: files are read, synthetic sites drawn and observed."""
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 
-from tilth.config import Experiment, Site, SyntheticSite
-from tilth.data.containers import SiteRecord, Sites
+from tilth.config import Experiment, Site
+from tilth.data.containers import SiteRecord
 from tilth.data.plumber2 import read_site
 from tilth.data.weather import synthetic_site, with_twin_observations
-from tilth.models.base import AbstractLandModel
-from tilth.pipeline.land_model import land_model
+from tilth.pipeline.land_model import class_defaults, land_model
+from tilth.pipeline.outcome import Asked, true_runs
 
 TWIN_FLUXES = ("Qle", "Qh", "Rnet", "Qg")
 """Fluxes that a synthetic tower measures."""
@@ -21,7 +23,7 @@ def read_sites(experiment: Experiment, root: Path | None = None) -> list[SiteRec
 
     Raises ``ValueError`` for files that cannot be read or used, and where a name occurs twice.
     """
-    records = [_record(site, experiment, root) for site in experiment.sites]
+    records = _observed([_record(site, root) for site in experiment.sites], experiment)
     names = [record.attributes.name for record in records]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -32,47 +34,62 @@ def read_sites(experiment: Experiment, root: Path | None = None) -> list[SiteRec
     return records
 
 
-def synthetic_truth(
-    synthetic: SyntheticSite, experiment: Experiment, record: SiteRecord
-) -> tuple[AbstractLandModel, np.ndarray]:
-    """The model and the hidden parameters [param] that a synthetic site is observed with.
+def hidden_truth(experiment: Experiment, record: SiteRecord) -> dict[str, float]:
+    """The parameters that a synthetic site was observed with, by name; nothing for a measured site.
 
     Every calibrated parameter is drawn within ``departure`` of the range around its default, and kept 5 % of
     the range away from the bounds; those in ``truth`` are as given.
     """
-    model = land_model(experiment, output_names=TWIN_FLUXES)
-    space = model.space
-    start = space.defaults(record.attributes.plant_class, record.attributes.soil)
+    found = [
+        site.synthetic
+        for site in experiment.sites
+        if site.synthetic is not None and site.synthetic.name == record.attributes.name
+    ]
+    if not found:
+        return {}
+    synthetic, space = found[0], experiment.space()
+    start = class_defaults(experiment, record)
     generator = np.random.default_rng([synthetic.seed, 7])
     position = np.asarray(space.fraction(jnp.asarray(start)))
     position = position + synthetic.departure * generator.uniform(-1.0, 1.0, len(start))
-    theta = np.array(space.from_fraction(jnp.asarray(np.clip(position, 0.05, 0.95))))
-    for name, value in synthetic.truth.items():
-        if name in space.names:
-            theta[space.names.index(name)] = value
-    space.check(theta)
-    return model, theta
+    theta = np.asarray(space.from_fraction(jnp.asarray(np.clip(position, 0.05, 0.95))))
+    return {**dict(zip(space.names, map(float, theta), strict=True)), **synthetic.truth}
 
 
-def _record(site: Site, experiment: Experiment, root: Path | None) -> SiteRecord:
+def _record(site: Site, root: Path | None) -> SiteRecord:
     if site.synthetic is not None:
-        return _synthetic_record(site.synthetic, experiment)
+        synthetic = site.synthetic
+        return synthetic_site(
+            synthetic.name,
+            plant_class=synthetic.plant_class,
+            climate=synthetic.climate,
+            years=synthetic.years,
+            seed=synthetic.seed,
+            latitude=synthetic.latitude,
+        )
     files = [path if root is None else root / path for path in site.files]
     return read_site(files, site.site_options(root))
 
 
-def _synthetic_record(synthetic: SyntheticSite, experiment: Experiment) -> SiteRecord:
-    record = synthetic_site(
-        synthetic.name,
-        plant_class=synthetic.plant_class,
-        climate=synthetic.climate,
-        years=synthetic.years,
-        seed=synthetic.seed,
-        latitude=synthetic.latitude,
-    )
-    model, theta = synthetic_truth(synthetic, experiment, record)
-    ensemble = model.run(jnp.asarray(theta)[None, None, :], Sites.of([record]))
-    if not bool(ensemble.succeeded.all()):
-        raise FloatingPointError(f"the hidden run of the synthetic site {synthetic.name} failed")
-    series = {name: np.asarray(ensemble.outputs[name][0, 0]) for name in TWIN_FLUXES}
-    return with_twin_observations(record, series, synthetic.noise, synthetic.seed, synthetic.missing_fraction)
+def _observed(records: Sequence[SiteRecord], experiment: Experiment) -> list[SiteRecord]:
+    """The records, the synthetic ones with the model's fluxes at their hidden parameters."""
+    found = list(records)
+    twins = [(i, site.synthetic) for i, site in enumerate(experiment.sites) if site.synthetic is not None]
+    if not twins:
+        return found
+    names = itertools.chain(experiment.parameters, *(synthetic.truth for _, synthetic in twins))
+    everything = experiment.model_copy(update={"parameters": tuple(dict.fromkeys(names))})
+    model = land_model(everything, output_names=TWIN_FLUXES)
+    asked = []
+    for index, _ in twins:
+        truth = hidden_truth(experiment, records[index])
+        defaults = zip(model.space.names, class_defaults(everything, records[index]), strict=True)
+        theta = np.array([truth.get(name, value) for name, value in defaults])
+        model.space.check(theta)
+        asked.append(Asked("hidden", theta, records[index]))
+    for (index, synthetic), series in zip(twins, true_runs(model, asked), strict=True):
+        fluxes = {name: series[name] for name in TWIN_FLUXES}
+        found[index] = with_twin_observations(
+            records[index], fluxes, synthetic.noise, synthetic.seed, synthetic.missing_fraction
+        )
+    return found

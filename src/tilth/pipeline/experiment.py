@@ -1,0 +1,146 @@
+"""Whole experiments: all sites and methods of an experiment file, one folder, resumable."""
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from tilth.config import Experiment, Method
+from tilth.data.containers import SiteRecord
+from tilth.evaluation.facts import write_facts
+from tilth.evaluation.tables import write_table
+from tilth.pipeline.calibrate import calibrated, require_observations
+from tilth.pipeline.folder import FINISHED, RunFolder
+from tilth.pipeline.outcome import write_outcome
+from tilth.pipeline.provenance import Stopwatch, provenance
+from tilth.pipeline.sites import read_sites
+from tilth.pipeline.workplace import Progress, Workplace
+from tilth.report.html import write_report
+
+SITES = "sites"
+"""Folder of the single sites and methods."""
+TABLES = ("scores.csv", "parameters.csv")
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One calibration of an experiment: a method at one site, or at all of them together."""
+
+    method: Method
+    records: Sequence[SiteRecord]
+    name: str
+
+
+def run_experiment(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    root: Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Runs all parts of an experiment that are not finished yet and writes the folder.
+
+    Below ``sites/`` there is a folder for each site and method; the tables of all are joined above. Parts
+    that were finished before an interruption are kept with ``resume``. Raises as
+    :func:`tilth.pipeline.calibrate.calibrate`.
+    """
+    stopwatch = Stopwatch()
+    with stopwatch.stage("read"):
+        records = read_sites(experiment, root)
+    require_observations(records)
+    run_folder = RunFolder(folder, experiment.record(), resume=resume, force=force)
+    parts = parts_of(experiment, records)
+    named = zip(experiment.sites, records, strict=True)
+    kept_out = [record.attributes.name for site, record in named if not site.in_means]
+    finished = run_folder.checkpoints / "finished"
+    try:
+        for number, part in enumerate(parts):
+            told = _numbered(progress, number, len(parts), part.name)
+            if not (finished / part.name).is_dir():
+                _run_part(experiment, part, run_folder.checkpoints, finished, stopwatch, told)
+        run_folder.commit(
+            lambda partial: _gather(
+                partial, experiment, parts, finished, kept_out=kept_out, stopwatch=stopwatch
+            )
+        )
+        shutil.rmtree(finished)
+    except BaseException:
+        run_folder.abandon()
+        raise
+    return folder
+
+
+def parts_of(experiment: Experiment, records: Sequence[SiteRecord]) -> list[Part]:
+    """The calibrations of an experiment, in order."""
+    if experiment.together:
+        return [Part(method, records, method) for method in experiment.method]
+    return [
+        Part(method, [record], f"{record.attributes.name}-{method}")
+        for record in records
+        for method in experiment.method
+    ]
+
+
+def _run_part(
+    experiment: Experiment,
+    part: Part,
+    checkpoints: Path,
+    finished: Path,
+    stopwatch: Stopwatch,
+    progress: Progress | None,
+) -> None:
+    """Runs one part and leaves its site folders below ``finished``, whole or not at all."""
+    own = Stopwatch()
+    outcomes = calibrated(
+        experiment, part.method, part.records, Workplace(checkpoints / part.name, own, progress)
+    )
+    partial = finished.with_name("part")
+    shutil.rmtree(partial, ignore_errors=True)
+    facts = provenance("run", experiment, own)
+    for outcome in outcomes:
+        site = partial / f"{outcome.record.attributes.name}-{part.method}"
+        site.mkdir(parents=True)
+        write_outcome(site, outcome, facts)
+    finished.mkdir(parents=True, exist_ok=True)
+    partial.rename(finished / part.name)
+    shutil.rmtree(checkpoints / part.name, ignore_errors=True)
+    for stage, seconds in own.seconds.items():
+        stopwatch.seconds[stage] = stopwatch.seconds.get(stage, 0.0) + seconds
+
+
+def _gather(
+    partial: Path,
+    experiment: Experiment,
+    parts: Sequence[Part],
+    finished: Path,
+    *,
+    kept_out: Sequence[str],
+    stopwatch: Stopwatch,
+) -> None:
+    """The folder of an experiment from those of its parts."""
+    for part in parts:
+        shutil.copytree(finished / part.name, partial / SITES, dirs_exist_ok=True)
+    for name in TABLES:
+        tables = [pd.read_csv(path) for path in sorted((partial / SITES).glob(f"*/{name}"))]
+        write_table(partial / name, pd.concat(tables, ignore_index=True))
+    facts = provenance("run", experiment, stopwatch)
+    notes = [f"Reported but kept out of means: {', '.join(kept_out)}."] if kept_out else []
+    write_facts(
+        partial / FINISHED, {**facts, "name": experiment.name, "notes": notes, "not_in_means": kept_out}
+    )
+    write_report(partial)
+
+
+def _numbered(progress: Progress | None, number: int, total: int, name: str) -> Progress | None:
+    """Progress whose messages begin with the part of the experiment."""
+    if progress is None:
+        return None
+
+    def told(done: int, all_of_it: int, message: str) -> None:
+        progress(done, all_of_it, f"{number + 1}/{total} {name} {message}")
+
+    return told

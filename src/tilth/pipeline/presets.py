@@ -1,0 +1,83 @@
+"""The presets ``quick`` and ``paper``: how much is run and learned, with an experiment's own sizes."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tilth.calibration.base import AbstractCalibrator
+from tilth.calibration.descent import Adam
+from tilth.calibration.direct import Direct
+from tilth.calibration.generator import GeneratorSettings
+from tilth.calibration.mdpl import Mdpl
+from tilth.config import Experiment, Method
+from tilth.data.containers import SiteRecord
+from tilth.ensembles.design import latin_hypercube, one_at_a_time, sobol
+from tilth.networks.training import TrainingSettings
+from tilth.pipeline.land_model import class_defaults
+from tilth.surrogates.settings import SurrogateSettings, preset
+
+CHUNK = 32
+"""Members of an ensemble that are run side by side, and kept together."""
+DESIGNS = {"quick": ("sobol", 128), "paper": ("one-at-a-time", 0)}
+"""Design and members of the ensemble by preset; the paper's has four levels a parameter."""
+DIRECT_STEPS = {"quick": 60, "paper": 200}
+"""Steps of gradient descent through the land model by preset."""
+GENERATORS = {"quick": GeneratorSettings(), "paper": GeneratorSettings(layers=4, hidden=128)}
+"""Parameter generators by preset; the paper's of Xie et al. 2025, section 2.4.3."""
+
+MDPL_TRAINING = {
+    "quick": TrainingSettings(epochs=100, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
+    "paper": TrainingSettings(epochs=2000, windows_per_epoch=2048, batch_size=256, learning_rate=0.005),
+}
+"""Training of the generator by preset."""
+
+
+def ensemble_design(experiment: Experiment, records: Sequence[SiteRecord]) -> np.ndarray:
+    """Physical parameter values of the ensemble's members, ``[member, 1 | site, param]``."""
+    kind, members = DESIGNS[experiment.preset]
+    kind = experiment.sizes.design or kind
+    members = experiment.sizes.members or members or DESIGNS["quick"][1]
+    space = experiment.space()
+    if kind == "one-at-a-time":
+        return one_at_a_time(space, np.stack([class_defaults(experiment, record) for record in records]))
+    draw = sobol if kind == "sobol" else latin_hypercube
+    return draw(space, members, experiment.seed)[:, None]
+
+
+def surrogate_settings(experiment: Experiment) -> SurrogateSettings:
+    """Sizes and training of the surrogate."""
+    settings, sizes = preset(experiment.preset), experiment.sizes
+    network = settings.sizes
+    if sizes.surrogate_hidden is not None:
+        network = dataclasses.replace(
+            network, shared_hidden=sizes.surrogate_hidden, task_hidden=sizes.surrogate_hidden
+        )
+    training = dataclasses.replace(
+        settings.training,
+        epochs=sizes.surrogate_epochs or settings.training.epochs,
+        windows_per_epoch=sizes.surrogate_windows or settings.training.windows_per_epoch,
+    )
+    return dataclasses.replace(settings, sizes=network, training=training)
+
+
+def calibrator(experiment: Experiment, method: Method, *, sites: int) -> AbstractCalibrator:
+    """The settings of a method; a generator for many sites, free parameters for one calibrated directly."""
+    if method == "mdpl":
+        return _mdpl(experiment)
+    steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
+    generator = _generator(experiment) if sites > 1 else None
+    return Direct(descent=Adam(steps=steps), generator=generator)
+
+
+def _generator(experiment: Experiment) -> GeneratorSettings:
+    settings = GENERATORS[experiment.preset]
+    hidden = experiment.sizes.generator_hidden
+    return settings if hidden is None else dataclasses.replace(settings, hidden=hidden)
+
+
+def _mdpl(experiment: Experiment) -> Mdpl:
+    sizes = experiment.sizes
+    training = MDPL_TRAINING[experiment.preset]
+    training = dataclasses.replace(training, epochs=sizes.generator_epochs or training.epochs)
+    return Mdpl(generator=_generator(experiment), training=training)
