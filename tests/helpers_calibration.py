@@ -1,5 +1,6 @@
 """A land model with a slow store that runs in windows, and records observed as its twins."""
 
+import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -75,7 +76,7 @@ class BucketModel(AbstractLandModel):
 
         water, outputs = jax.lax.scan(step, state["water"], forcing)
         if self.broken:
-            outputs["Qh"] = outputs["Qh"] * jnp.log(-1.0 - albedo**2)
+            outputs["Qh"] = outputs["Qh"] * jnp.log(-1.0 - albedo**2)[None]
         return outputs, {"water": water}
 
 
@@ -86,6 +87,8 @@ def _forcing(sites: Sites) -> dict[str, Any]:
 def twin_record(name: str = "twin", days: int = 40, seed: int = 0, truth: np.ndarray = TRUTH) -> SiteRecord:
     """A record observed as the bucket model at ``truth`` has it, a tenth missing and a tenth filled."""
     record = small_record(name, days, seed=seed).replace(observations={})
+    attributes = dataclasses.replace(record.attributes, latitude=45.0 - 20.0 * seed)
+    record = record.replace(attributes=attributes)
     theta = SPACE.from_fraction(jnp.asarray(truth))[None, None]
     outputs = BucketModel().run(theta, Sites.of([record])).outputs
     random = np.random.default_rng(seed)

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers_calibration import TRUTH, BucketModel, twin_record
@@ -7,6 +8,7 @@ from helpers_models import SPACE, AnalyticModel
 from tilth.calibration.base import Problem, Status, calibrate
 from tilth.calibration.descent import Adam, Lbfgs
 from tilth.calibration.direct import Direct
+from tilth.calibration.generator import GeneratorSettings
 from tilth.data.containers import Observation, Sites
 from tilth.observations.operators import ClosureFactor
 from tilth.observations.splits import split_record
@@ -27,8 +29,9 @@ def test_adam_recovers_the_parameters_of_a_twin():
     given = problem()
     result = calibrate(given, QUICK, key=KEY)
     assert result.status is Status.SUCCEEDED
-    # Noise of 0.5 W m-2 leaves a few thousandths of the range, and a hundredth of that of the drainage.
-    np.testing.assert_allclose(learned_positions(result, given.sites)[0], TRUTH, atol=0.02)
+    # Forty steps of Adam settle what the fluxes tell; of the drainage, the third, they tell little.
+    np.testing.assert_allclose(learned_positions(result, given.sites)[0][:2], TRUTH[:2], atol=0.01)
+    np.testing.assert_allclose(learned_positions(result, given.sites)[0][2], TRUTH[2], atol=0.05)
     assert result.history.loss[-1] < 0.02 * result.history.loss[0]
 
 
@@ -37,3 +40,138 @@ def test_lbfgs_recovers_the_parameters_of_a_twin():
     method = Direct(descent=Lbfgs(steps=3, iterations=12), window_days=10.0, refresh=1, prior=0.0)
     result = calibrate(given, method, key=KEY)
     np.testing.assert_allclose(learned_positions(result, given.sites)[0], TRUTH, atol=0.02)
+
+
+def test_the_history_begins_with_the_loss_of_the_defaults():
+    given = problem()
+    method = Direct(descent=Adam(steps=3), window_days=10.0)
+    result = calibrate(given, method, key=KEY)
+    assert result.history.loss.shape == (3,)
+    theta = given.mapping.physical(jnp.zeros((1, 3)))[None]
+    run = given.model.run(theta, given.sites).outputs
+    targets, losses = given.targets, []
+    for flux, name in enumerate(("Qle", "Qh")):
+        here = targets.fit[flux, 0]
+        error = np.asarray(run[name][0, 0])[here] - targets.observed[flux, 0][here]
+        losses.append(np.mean(error**2) / targets.deviation[flux, 0] ** 2)
+    assert result.history.loss[0] == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_an_interrupted_descent_goes_on_with_identical_results(tmp_path):
+    given = problem()
+    method = Direct(descent=Adam(steps=7), window_days=10.0, refresh=3, starts=2)
+    whole = calibrate(given, method, key=KEY)
+
+    def interrupt(done, total, message):
+        assert total == 7
+        if done == 4:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "direct.state"
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(given, method, key=KEY, checkpoint=path, progress=interrupt)
+    resumed = calibrate(given, method, key=KEY, checkpoint=path)
+    np.testing.assert_array_equal(resumed.history.loss, whole.history.loss)
+    np.testing.assert_array_equal(resumed.history.validation, whole.history.validation)
+    np.testing.assert_array_equal(resumed.rule(given.sites), whole.rule(given.sites))
+    with pytest.raises(ValueError, match="belongs to another run"):
+        calibrate(given, Direct(window_days=10.0), key=KEY, checkpoint=path)
+
+
+def test_held_out_fluxes_change_nothing():
+    record = twin_record()
+    heldout = split_record(record).heldout
+    changed = {
+        name: Observation(np.where(heldout, 5e3, flux.value), np.where(heldout, 0, flux.quality))
+        for name, flux in record.observations.items()
+    }
+    method = Direct(descent=Adam(steps=3), window_days=10.0, generator=GeneratorSettings(hidden=4, windows=8))
+    one, two = problem(record), problem(record.replace(observations=changed))
+    first, second = (calibrate(p, method, key=KEY) for p in (one, two))
+    np.testing.assert_array_equal(first.rule(one.sites), second.rule(two.sites))
+    np.testing.assert_array_equal(first.history.validation, second.history.validation)
+
+
+def test_sites_with_free_parameters_do_not_know_of_each_other():
+    short, other = twin_record("short", 30), twin_record("other", 40, 1, np.array([0.6, 0.4, 0.5]))
+    method = Direct(descent=Adam(steps=12, learning_rate=0.2), window_days=10.0)
+    together = problem(short, other)
+    alone = problem(short)
+    both = calibrate(together, method, key=KEY).rule(together.sites)
+    # Adam's steps do not depend on the scale of the gradient but for its 1e-8.
+    np.testing.assert_allclose(both[0, 0], calibrate(alone, method, key=KEY).rule(alone.sites)[0, 0], rtol=1e-4)
+
+
+def test_one_generator_for_many_sites_through_the_model():
+    truths = (np.array([0.3, 0.7, 0.5]), np.array([0.6, 0.4, 0.5]))
+    given = problem(*(twin_record(f"s{i}", 40, i, truth) for i, truth in enumerate(truths)), free=("rlfv", "gradm"))
+    method = Direct(
+        descent=Adam(steps=60, learning_rate=0.03),
+        generator=GeneratorSettings(hidden=8, window=24, windows=16),
+        window_days=10.0,
+        prior=0.0,
+    )
+    result = calibrate(given, method, key=KEY)
+    assert result.status is Status.SUCCEEDED
+    found = learned_positions(result, given.sites)
+    # A float32 network of sixty steps: the sites are told apart, not yet to the last digit.
+    np.testing.assert_allclose(found[:, 0], [0.3, 0.6], atol=0.1)
+    assert found[0, 1] > found[1, 1] + 0.1
+
+
+def test_a_closure_factor_is_learned_and_the_parameters_are_those_of_a_closed_balance():
+    record = twin_record()
+    weaker = {n: Observation(0.8 * o.value, o.quality) for n, o in record.observations.items()}
+    start = np.asarray(SPACE.from_fraction(jnp.array([[0.3, 0.3, 0.6]])))
+    given = problem(
+        record.replace(observations=weaker), target=ClosureFactor(), free=("gradm",), starts=start
+    )
+    result = calibrate(given, QUICK, key=KEY)
+    assert result.closure_factor == pytest.approx(0.8, abs=0.01)
+    assert learned_positions(result, given.sites)[0, 1] == pytest.approx(0.7, abs=0.02)
+
+
+def test_the_prior_holds_what_the_fluxes_do_not_tell():
+    given = problem()
+    held = calibrate(given, Direct(descent=Adam(steps=20), window_days=10.0, prior=100.0), key=KEY)
+    # A penalty of a hundred times the mean square offset leaves no room for the loss, which is below one.
+    default = np.asarray(SPACE.fraction(given.mapping.physical(jnp.zeros((1, 3)))))
+    np.testing.assert_allclose(learned_positions(held, given.sites), default, atol=0.03)
+
+
+def test_a_start_that_is_best_already_is_kept():
+    truth = np.asarray(SPACE.from_fraction(jnp.asarray(TRUTH[None])))
+    given = problem(starts=truth)
+    method = Direct(descent=Adam(steps=2, learning_rate=3.0), window_days=10.0)
+    result = calibrate(given, method, key=KEY)
+    assert result.status is Status.NO_GAIN
+    np.testing.assert_allclose(result.rule(given.sites)[0], truth, rtol=1e-12)
+
+
+def test_a_loss_that_is_not_finite_is_an_error_unless_told_otherwise():
+    given = Problem.of(BucketModel(broken=True), Sites.of([twin_record()]))
+    method = Direct(descent=Adam(steps=2), window_days=10.0)
+    with pytest.raises(FloatingPointError, match="stopped being finite at twin after 1 steps"):
+        calibrate(given, method, key=KEY)
+    assert calibrate(given, method, key=KEY, throw=False).status is Status.NOT_FINITE
+
+
+def test_a_model_without_windows_is_refused():
+    given = Problem.of(AnalyticModel(), Sites.of([twin_record()]))
+    with pytest.raises(TypeError, match="runs windows side by side, got AnalyticModel"):
+        calibrate(given, QUICK, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Direct(window_days=0.5), r"window_days must be from 1 to 366 d, got 0\.5"),
+        (lambda: Direct(refresh=0), "refresh, starts and patience must be at least 1"),
+        (lambda: Adam(schedule="linear"), "schedule must be cosine or constant, got 'linear'"),
+        (lambda: Adam(steps=0), "steps and learning_rate must be positive, got 0"),
+        (lambda: Lbfgs(iterations=0), "steps and iterations must be positive, got 4, 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()

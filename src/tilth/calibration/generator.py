@@ -21,7 +21,7 @@ SMALL = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorSettings:
-    """Layers and hidden units of the generator, steps of a window, and most windows of a site averaged over."""
+    """Layers and hidden units, steps of a window, and most windows of a site that are averaged over."""
 
     layers: int = 1
     hidden: int = 32
@@ -34,7 +34,10 @@ class GeneratorSettings:
 
 
 class Generator(eqx.Module):
-    """A stacked LSTM whose last hidden state is mapped linearly to offsets; float32."""
+    """A stacked LSTM whose hidden states, averaged over a window, are mapped linearly to offsets; float32.
+
+    The mean and not the last state: a window of a day ends at midnight, when there are hardly any fluxes.
+    """
 
     lstm: LSTM
     weight: Float[Array, "hidden free"]
@@ -57,7 +60,7 @@ class Generator(eqx.Module):
         )
         combined = jnp.concatenate([inputs.windows, constant], axis=-1)
         sequence = jnp.moveaxis(combined.reshape(sites * windows, steps, -1), 1, 0)
-        hidden = self.lstm(sequence)[-1]
+        hidden = self.lstm(sequence).mean(axis=0)
         offsets = (hidden @ self.weight).reshape(sites, windows, -1) + self.bias.reshape(1, 1, -1)
         weight = inputs.weight[..., None]
         return (offsets * weight).sum(axis=1) / weight.sum(axis=1)

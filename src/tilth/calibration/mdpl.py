@@ -1,0 +1,240 @@
+"""Multi-task differentiable parameter learning: a generator trained through a frozen surrogate.
+
+Xie et al. 2025 (egusphere-2025-3301), equation 2 and section 2.4.3. The surrogate of all fluxes takes the
+place of the land model; its weights stay as they are, and the error of its fluxes against the observed ones
+trains the generator. Learning is watched on the inner blocks of the calibration part: the generator of the
+epoch with the least loss there is what is learned, so that longer training cannot make it worse.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
+from tilth.calibration.candidates import closure_factor, unit_factor
+from tilth.calibration.generator import Generator, GeneratorSettings, feature_count
+from tilth.calibration.generator_inputs import GeneratorEncoder
+from tilth.calibration.mdpl_windows import MdplBatch, MdplSource
+from tilth.calibration.rules import Neural
+from tilth.data.containers import Sites
+from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
+from tilth.networks.training import TrainingSettings, train
+from tilth.observations.averaging import block_means
+from tilth.observations.losses import flux_moments, mean_over_fluxes
+from tilth.observations.operators import TURBULENT
+
+
+@runtime_checkable
+class WindowSurrogate(Protocol):
+    """A trained surrogate, as :class:`tilth.surrogates.land_model.SurrogateLandModel`."""
+
+    tasks: tuple[str, ...]
+    window: int
+
+    def features(self, sites: Sites) -> Sequence[np.ndarray]:
+        """What it sees of each site, ``[time, feature]``."""
+
+    def predict_windows(self, theta: Array, features: Array) -> Array:
+        """Simulated ``[batch, time, task]`` of windows with physical parameters ``[batch, param]``."""
+
+
+class MdplNetwork(eqx.Module):
+    """What is trained: the generator and, where they are learned, unconstrained closure factors."""
+
+    generator: Generator
+    closure: Float[Array, " site"] | None
+
+
+class Mdpl(AbstractCalibrator):
+    """Training of a parameter generator through a surrogate.
+
+    Each step draws windows to compare with the observations and ``drawn_windows`` of each site for the
+    generator, over whose outputs its parameters are averaged. ``prior`` weighs the mean square of the
+    offsets from the defaults in unconstrained space, as in :class:`tilth.calibration.direct.Direct`.
+    """
+
+    needs_gradient: ClassVar[bool] = True
+    generator: GeneratorSettings = eqx.field(static=True, default=GeneratorSettings())
+    training: TrainingSettings = eqx.field(
+        static=True,
+        default=TrainingSettings(epochs=100, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
+    )
+    drawn_windows: int = 16
+    prior: float = 1e-3
+
+    def __check_init__(self) -> None:
+        if self.drawn_windows < 1 or self.prior < 0:
+            raise ValueError(
+                "drawn_windows must be at least 1 and prior not negative, got "
+                f"{self.drawn_windows} and {self.prior}"
+            )
+
+    def solve(
+        self,
+        problem: Problem,
+        key: PRNGKeyArray,
+        *,
+        checkpoint: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Result:
+        """The generator of the best epoch; see :meth:`AbstractCalibrator.solve`."""
+        surrogate = _surrogate(problem)
+        network_key, train_key = jax.random.split(key)
+        encoder = GeneratorEncoder.of(
+            problem.sites.records,
+            problem.targets.variables,
+            window=self.generator.window,
+            limit=self.generator.windows,
+        )
+        source = MdplSource.of(
+            problem, surrogate.features(problem.sites), surrogate.window, encoder, self.drawn_windows
+        )
+        network = _fresh(problem, encoder, self.generator, network_key)
+        loss = MdplLoss(problem, surrogate, self.prior)
+        identity = {"method": repr(self), "problem": problem.identity()}
+        header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
+        best = _Best(network, loss, source, checkpoint, header)
+        trained = train(
+            network,
+            loss,
+            source.draw,
+            self.training,
+            key=train_key,
+            validate=best.watch,
+            checkpoint=checkpoint,
+            identity=identity,
+            progress=progress,
+        )
+        chosen = best.network
+        return Result(
+            rule=Neural(
+                generator=chosen.generator,
+                encoder=encoder,
+                space=problem.model.space,
+                free=problem.free,
+                names=problem.sites.names,
+                starts=np.asarray(problem.starts, np.float64),
+            ),
+            status=_status(trained.training_loss, best),
+            history=History(trained.training_loss, trained.validation_loss),
+            closure_factor=None
+            if chosen.closure is None
+            else np.asarray(closure_factor(chosen.closure), float),
+        )
+
+
+class MdplLoss:
+    """The loss of a generator on a batch: mean over the sites in it of the mean over their fluxes."""
+
+    def __init__(self, problem: Problem, surrogate: WindowSurrogate, prior: float) -> None:
+        self.problem, self.surrogate, self.prior = problem, surrogate, prior
+        self.tasks = [surrogate.tasks.index(name) for name in problem.targets.variables]
+
+    def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
+        """The loss with the prior's penalty [-]."""
+        offsets, loss = self.parts(network, batch)
+        return loss + jnp.asarray(self.prior, loss.dtype) * jnp.mean(offsets**2).astype(loss.dtype)
+
+    def parts(
+        self, network: MdplNetwork, batch: MdplBatch
+    ) -> tuple[Float[Array, "site free"], Float[Array, ""]]:
+        """Offsets of the sites' parameters and the loss without penalty [-]."""
+        problem, targets = self.problem, self.problem.targets
+        offsets = network.generator(batch.inputs)
+        thetas = problem.mapping.physical(offsets)
+        series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
+        losses, numbers = [], []
+        for flux, name in enumerate(targets.variables):
+            simulated = series[..., self.tasks[flux]].T
+            if network.closure is not None and name in TURBULENT:
+                factor = closure_factor(network.closure).astype(simulated.dtype)
+                simulated = simulated * factor[batch.site][None, :]
+            observed, counts = batch.observed[flux].astype(simulated.dtype), batch.counts[flux]
+            moments = flux_moments(
+                block_means(simulated, counts, problem.average_steps)[0],
+                *block_means(observed, counts, problem.average_steps),
+                column_site=batch.site,
+                mean=jnp.asarray(targets.mean[flux], simulated.dtype),
+                deviation=jnp.asarray(targets.deviation[flux], simulated.dtype),
+            )
+            losses.append(problem.loss(moments))
+            numbers.append(moments.count)
+        number = jnp.stack(numbers)
+        per_site = mean_over_fluxes(jnp.stack(losses), number)
+        present = (number > 0).any(axis=0).astype(per_site.dtype)
+        return offsets, jnp.sum(per_site) / jnp.maximum(present.sum(), 1.0)
+
+
+class _Best:
+    """The network with the least loss on the inner blocks, beside the checkpoint as ``*.best``."""
+
+    def __init__(
+        self,
+        network: MdplNetwork,
+        loss: MdplLoss,
+        source: MdplSource,
+        checkpoint: Path | None,
+        header: dict[str, Any],
+    ) -> None:
+        watched = source.watched()
+        self.batch = None if watched is None else jax.tree.map(jnp.asarray, watched)
+        self.evaluate = eqx.filter_jit(lambda at, batch: loss.parts(at, batch)[1])
+        self.header = header
+        self.path = None if checkpoint is None else Path(checkpoint).with_suffix(".best")
+        self.network = jax.tree.map(lambda leaf: jnp.array(leaf), network)
+        self.start = self.loss = self._measured(network)
+        if self.path is not None and Path(checkpoint or "").exists() and self.path.exists():
+            self.loss = float(check_header(self.path, header)["loss"])
+            self.network = load_arrays(self.path, self.network)
+
+    def watch(self, network: MdplNetwork) -> float:
+        """The loss on the inner blocks, remembering the network if it is the best."""
+        value = self._measured(network)
+        if self.batch is None or value < self.loss:
+            self.loss = value
+            self.network = jax.tree.map(lambda leaf: jnp.array(leaf), network)
+            if self.path is not None:
+                save_arrays(self.path, {**self.header, "loss": value}, self.network)
+        return value
+
+    def _measured(self, network: MdplNetwork) -> float:
+        return float("nan") if self.batch is None else float(self.evaluate(network, self.batch))
+
+
+def _surrogate(problem: Problem) -> WindowSurrogate:
+    """The problem's model, which must be a surrogate of all its fluxes."""
+    model = problem.model
+    if not isinstance(model, WindowSurrogate):
+        raise TypeError(
+            f"mdpl learns through a trained surrogate, got {type(model).__name__}: train one on an ensemble, or use "
+            "direct"
+        )
+    missing = [name for name in problem.targets.variables if name not in model.tasks]
+    if missing:
+        raise ValueError(
+            f"the surrogate simulates {', '.join(model.tasks)}, the problem needs {', '.join(missing)} too: train a "
+            "surrogate of all of them"
+        )
+    return model
+
+
+def _fresh(
+    problem: Problem, encoder: GeneratorEncoder, settings: GeneratorSettings, key: PRNGKeyArray
+) -> MdplNetwork:
+    features = feature_count(encoder(problem.sites.records[:1]))
+    closure = None
+    if problem.target.learns_factor:
+        closure = jnp.full(len(problem.sites.records), unit_factor(), jnp.float32)
+    return MdplNetwork(Generator(features, len(problem.free), settings, key=key), closure)
+
+
+def _status(losses: Float[np.ndarray, " epoch"], best: _Best) -> Status:
+    if not np.isfinite(losses).all():
+        return Status.NOT_FINITE
+    return Status.SUCCEEDED if best.batch is None or best.loss < best.start else Status.NO_GAIN

@@ -1,0 +1,189 @@
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers_calibration import BucketModel, twin_record
+from helpers_models import SPACE
+
+from tilth.calibration.base import Problem, Status, calibrate
+from tilth.calibration.generator import GeneratorSettings
+from tilth.calibration.mdpl import Mdpl
+from tilth.data.containers import Observation, Sites
+from tilth.models.base import AbstractLandModel
+from tilth.networks.training import TrainingSettings
+from tilth.observations.operators import ClosureFactor
+from tilth.observations.splits import split_record
+from tilth.parameters.space import ParameterSpace
+
+KEY = jax.random.key(1)
+POSITIONS = np.array([0.3, 0.7, 0.35])
+
+
+class PerfectSurrogate(AbstractLandModel):
+    """Qle and Qh of a window from its sunshine and warmth, by a function of the parameters."""
+
+    space: ParameterSpace = SPACE
+    tasks: tuple[str, ...] = eqx.field(static=True, default=("Qh", "Qle"))
+    window: int = eqx.field(static=True, default=24)
+    differentiable: ClassVar[bool] = True
+
+    def features(self, sites):
+        names = ("shortwave_down", "air_temperature", "wind_speed")
+        return tuple(np.stack([r.forcing[n] for n in names], 1).astype(np.float32) for r in sites.records)
+
+    def predict_windows(self, theta, features):
+        albedo, slope, wind = (f[:, None] for f in self.space.fraction(theta).astype(jnp.float32).T)
+        absorbed = (1.0 - 0.5 * albedo) * features[..., 0]
+        warmth = jax.nn.sigmoid((features[..., 1] - 285.0) / 5.0)
+        latent = absorbed * warmth * (0.2 + 0.6 * slope)
+        sensible = 0.8 * absorbed - latent + 4.0 * (wind - 0.5) * features[..., 2]
+        return jnp.stack([sensible, latent], axis=-1)
+
+    def run(self, thetas, sites):
+        raise NotImplementedError
+
+
+def observed_record(name="mdpl", seed=0, positions=POSITIONS):
+    """A record observed with the surrogate's own fluxes and a little noise."""
+    record = twin_record(name, 40, seed)
+    surrogate = PerfectSurrogate()
+    features = surrogate.features(Sites.of([record]))[0]
+    theta = SPACE.from_fraction(jnp.asarray(positions))[None]
+    series = np.asarray(surrogate.predict_windows(theta, jnp.asarray(features)[None])[0], float)
+    noise = np.random.default_rng(seed).normal(0.0, 1.0, series.shape)
+    quality = record.observations["Qle"].quality
+    fluxes = {n: Observation(series[:, i] + noise[:, i], quality) for i, n in enumerate(surrogate.tasks)}
+    return record.replace(observations=fluxes)
+
+
+def settings(epochs=40, **choices):
+    training = TrainingSettings(
+        epochs=epochs, windows_per_epoch=256, batch_size=32, learning_rate=0.01, schedule="cosine"
+    )
+    return Mdpl(
+        generator=GeneratorSettings(hidden=8, window=24, windows=12),
+        training=training,
+        drawn_windows=4,
+        prior=0.0,
+        **choices,
+    )
+
+
+def problem(*records, **choices):
+    return Problem.of(PerfectSurrogate(), Sites.of(records or [observed_record()]), **choices)
+
+
+def test_one_generator_recovers_the_parameters_behind_the_observations_of_each_site():
+    other = np.array([0.7, 0.3, 0.6])
+    given = problem(observed_record("a", 0), observed_record("b", 1, other))
+    result = calibrate(given, settings(50), key=KEY)
+    assert result.status is Status.SUCCEEDED
+    found = np.asarray(SPACE.fraction(result.rule(given.sites)))[0]
+    # A float32 network trained on sampled windows; the sites differ in latitude, fluxes and weather.
+    np.testing.assert_allclose(found, [POSITIONS, other], atol=0.06)
+    assert result.history.loss[-1] < 0.05 * result.history.loss[0]
+    assert result.history.loss.shape == result.history.validation.shape == (50,)
+    # The rule knows sites that it has not seen, and those without fluxes.
+    unseen = observed_record("c", 2).replace(observations={})
+    assert np.isfinite(result.rule(Sites.of([unseen]))).all()
+
+
+def test_an_interrupted_training_goes_on_with_identical_results(tmp_path):
+    given, method = problem(), settings(4)
+    whole = calibrate(given, method, key=KEY)
+
+    def interrupt(done, total, message):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "generator.state"
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(given, method, key=KEY, checkpoint=path, progress=interrupt)
+    resumed = calibrate(given, method, key=KEY, checkpoint=path)
+    np.testing.assert_array_equal(resumed.history.loss, whole.history.loss)
+    np.testing.assert_array_equal(resumed.history.validation, whole.history.validation)
+    np.testing.assert_array_equal(resumed.rule(given.sites), whole.rule(given.sites))
+
+
+def test_what_was_learned_is_the_best_epoch_on_the_inner_blocks(tmp_path):
+    given = problem()
+    wild = Mdpl(
+        generator=GeneratorSettings(hidden=8, window=24, windows=12),
+        training=TrainingSettings(epochs=8, windows_per_epoch=64, batch_size=32, learning_rate=0.3),
+        drawn_windows=4,
+    )
+    result = calibrate(given, wild, key=KEY)
+    best = np.argmin(result.history.validation)
+    shorter = Mdpl(
+        generator=wild.generator,
+        training=TrainingSettings(
+            epochs=int(best) + 1, windows_per_epoch=64, batch_size=32, learning_rate=0.3
+        ),
+        drawn_windows=4,
+    )
+    np.testing.assert_array_equal(
+        calibrate(given, shorter, key=KEY).rule(given.sites), result.rule(given.sites)
+    )
+
+
+def test_held_out_fluxes_change_nothing():
+    record = observed_record()
+    heldout = split_record(record).heldout
+    changed = {
+        n: Observation(np.where(heldout, 1e3 - o.value, o.value), o.quality)
+        for n, o in record.observations.items()
+    }
+    one, two = problem(record), problem(record.replace(observations=changed))
+    first, second = (calibrate(p, settings(1), key=KEY).rule(p.sites) for p in (one, two))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_closure_factor_is_learned_and_fixed_parameters_keep_their_values_exactly():
+    record = observed_record()
+    weaker = {n: Observation(0.8 * o.value, o.quality) for n, o in record.observations.items()}
+    given = problem(record.replace(observations=weaker), target=ClosureFactor(), free=("gradm",))
+    result = calibrate(given, settings(20), key=KEY)
+    assert result.closure_factor is not None
+    assert 0.5 < result.closure_factor[0] < 0.95
+    theta = result.rule(given.sites)
+    np.testing.assert_array_equal(theta[0][:, [0, 2]], given.starts[:, [0, 2]])
+    assert not np.array_equal(theta[0][:, 1], given.starts[:, 1])
+
+
+def test_a_model_that_is_no_surrogate_or_lacks_a_flux_is_refused():
+    given = Problem.of(BucketModel(), Sites.of([twin_record()]))
+    with pytest.raises(TypeError, match="mdpl learns through a trained surrogate, got BucketModel"):
+        calibrate(given, settings(1), key=KEY)
+    single = Problem.of(PerfectSurrogate(tasks=("Qh",)), Sites.of([observed_record()]))
+    with pytest.raises(ValueError, match="the surrogate simulates Qh, the problem needs Qle too"):
+        calibrate(single, settings(1), key=KEY)
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="drawn_windows must be at least 1 and prior not negative, got 0"):
+        Mdpl(drawn_windows=0)
+    with pytest.raises(ValueError, match="layers, hidden, window and windows must be at least 1"):
+        GeneratorSettings(hidden=0)
+
+
+def test_status_of_a_run_that_is_not_finite_is_an_error_unless_told_otherwise():
+    class Broken(PerfectSurrogate):
+        def predict_windows(self, theta, features):
+            return super().predict_windows(theta, features) * jnp.nan
+
+    given = Problem.of(Broken(), Sites.of([observed_record()]))
+    with pytest.raises(FloatingPointError, match="stopped being finite at mdpl after 1 steps"):
+        calibrate(given, settings(1), key=KEY)
+    assert calibrate(given, settings(1), key=KEY, throw=False).status is Status.NOT_FINITE
+
+
+def test_methods_with_gradients_refuse_models_without():
+    class Opaque(PerfectSurrogate):
+        differentiable: ClassVar[bool] = False
+
+    given = Problem.of(Opaque(), Sites.of([observed_record()]))
+    with pytest.raises(ValueError, match="Mdpl needs derivatives, which Opaque does not have"):
+        calibrate(given, settings(1), key=KEY)
