@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from made_up_run import made_up_record, made_up_simulations, made_up_splits
@@ -49,7 +50,10 @@ def test_another_target_replaces_the_observation():
 
 
 def test_a_variable_that_was_not_observed_has_no_rows():
-    assert score_table(RECORD, RUNS, SPLITS, method="direct", variables=["GPP"]).empty
+    empty = score_table(RECORD, RUNS, SPLITS, method="direct", variables=["GPP"])
+    assert empty.empty
+    full = score_table(RECORD, RUNS, SPLITS, method="direct", resolutions=["1M"])
+    assert (pd.concat([full, empty]).dtypes == full.dtypes).all()
 
 
 def test_a_run_without_the_variable_is_refused():

@@ -71,7 +71,9 @@ def score_table(
                             **all_metrics(means.series["simulated"], means.series["observed"]),
                         }
                     )
-    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+    text, numbers = SCORE_COLUMNS[:10], SCORE_COLUMNS[11:]
+    return table.astype({**dict.fromkeys(text, "str"), "n": "int64", **dict.fromkeys(numbers, "float64")})
 
 
 def _series(outputs: Mapping[str, np.ndarray], variable: str, run: str, length: int) -> np.ndarray:
