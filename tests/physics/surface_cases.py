@@ -82,4 +82,5 @@ def surface_column(vegetation: dict, weather: dict, cover: float = 1.0, *, array
         wet_fraction=array(w["wet"]),
         drain_canopy=array(0.0),
         drain_snow=array(0.0),
+        melts=jnp.zeros_like(pressure, dtype=bool),
     )  # fmt: skip

@@ -15,7 +15,12 @@ from jaxtyping import Array, Bool
 
 from tilth.constants import MELTING_POINT
 from tilth.physics.dual import Dual, partial, seed, value
-from tilth.physics.surface_fluxes import SurfaceColumn, SurfaceFluxes, surface_fluxes
+from tilth.physics.surface_fluxes import (
+    SurfaceColumn,
+    SurfaceFluxes,
+    internal_co2_guess,
+    surface_fluxes,
+)
 
 LARGEST_STEP = 8.0
 """Largest change of a temperature in an iteration [K]."""
@@ -23,6 +28,13 @@ LEAST_CO2 = 0.01
 """Least internal CO2 [Pa]."""
 SHRINK = 0.4
 """Factor on a step that did not reduce the residual."""
+
+
+RESTART_OFFSETS = (
+    (0.0, 0.0), (5.0, 1.0), (-5.0, -1.0), (0.0, -6.0), (0.0, 6.0), (15.0, 3.0), (-10.0, -8.0), (25.0, 10.0),
+    (-3.0, 3.0), (3.0, -3.0), (10.0, -10.0), (-15.0, 0.0), (40.0, 0.0), (0.0, 15.0), (0.0, -20.0), (-25.0, -25.0),
+)  # fmt: skip
+"""Ground and canopy temperature less the air's at which a failed search starts again [K]."""
 
 
 class Unknowns(NamedTuple):
@@ -46,10 +58,10 @@ class SolverSettings(NamedTuple):
     """Tolerance of the surface residuals [W m-2], iterations, batching of stragglers."""
 
     tolerance: float = 1e-7
-    common_iterations: int = 30
+    common_iterations: int = 25
     late_iterations: int = 60
     compact_above: int = 192
-    restarts: int = 12
+    restarts: int = 15
     largest_zeta: float = 0.5
 
 
@@ -64,22 +76,24 @@ class _Search(NamedTuple):
 
 
 def solve_surface(
-    column: SurfaceColumn, guess: Unknowns, *, snow: bool, settings: SolverSettings
+    column: SurfaceColumn, guess: Unknowns, *, settings: SolverSettings
 ) -> Solution:
     """The surface balance of every column, from a first guess.
 
-    On snow the ground cannot become warmer than the melting point: there, energy in excess melts.
+    Columns form a vector. On snow the ground cannot become warmer than the melting point: there, energy in excess melts.
     Columns that do not converge keep their best iterate and are flagged; their residuals are in the fluxes.
     """
+    # Without the barrier the compiler computes the column's properties again wherever they are used.
+    column = jax.lax.optimization_barrier(column)
     fixed = jax.lax.stop_gradient(column)
     start = jax.lax.stop_gradient(guess)
-    found = _search(fixed, start, snow=snow, settings=settings)
+    found = _search(fixed, start, settings=settings)
     found = Unknowns(*(checkpoint_name(x, "solved") for x in found))
-    return _polished(column, found, snow=snow, settings=settings)
+    return _polished(column, found, settings=settings)
 
 
-def _evaluate(column: SurfaceColumn, x: Unknowns, *, snow: bool, largest_zeta: float) -> SurfaceFluxes:
-    return surface_fluxes(column, x.ground, x.canopy, x.co2, snow=snow, largest_zeta=largest_zeta)
+def _evaluate(column: SurfaceColumn, x: Unknowns, *, largest_zeta: float) -> SurfaceFluxes:
+    return surface_fluxes(column, x.ground, x.canopy, x.co2, largest_zeta=largest_zeta)
 
 
 class _Jacobian(NamedTuple):
@@ -96,9 +110,9 @@ class _Jacobian(NamedTuple):
 
 
 def _linearised(
-    column: SurfaceColumn, x: Unknowns, *, snow: bool, largest_zeta: float
+    column: SurfaceColumn, x: Unknowns, *, largest_zeta: float
 ) -> tuple[SurfaceFluxes, _Jacobian]:
-    fluxes = _evaluate(column, Unknowns(*seed(*x)), snow=snow, largest_zeta=largest_zeta)  # type: ignore[arg-type]
+    fluxes = _evaluate(column, Unknowns(*seed(*x)), largest_zeta=largest_zeta)  # type: ignore[arg-type]
     like = x.ground
     g, c, k = fluxes.ground_residual, fluxes.canopy_residual, fluxes.co2_residual
     jacobian = _Jacobian(
@@ -114,11 +128,9 @@ def _linearised(
     return fluxes, jacobian
 
 
-def _pinned(x: Unknowns, ground_residual: Array, *, snow: bool) -> Bool[Array, "..."]:
+def _pinned(column: SurfaceColumn, x: Unknowns, ground_residual: Array) -> Bool[Array, "..."]:
     """Melting snow: at the melting point with energy to spare."""
-    if not snow:
-        return jnp.zeros(jnp.shape(x.ground), bool)
-    return (x.ground >= MELTING_POINT) & (ground_residual < 0.0)
+    return column.melts & (x.ground >= MELTING_POINT) & (ground_residual < 0.0)
 
 
 def _newton_step(
@@ -155,23 +167,26 @@ def _newton_step(
     return Unknowns(to_ground, to_canopy, to_co2)
 
 
-def _moved(x: Unknowns, step: Unknowns, damping: Array | float, *, snow: bool) -> Unknowns:
-    ground = x.ground + damping * step.ground
+def _below_melting(column: SurfaceColumn, temperature: Array) -> Array:
+    return jnp.where(column.melts, jnp.minimum(temperature, MELTING_POINT), temperature)
+
+
+def _moved(column: SurfaceColumn, x: Unknowns, step: Unknowns, damping: Array | float) -> Unknowns:
     return Unknowns(
-        jnp.minimum(ground, MELTING_POINT) if snow else ground,
+        _below_melting(column, x.ground + damping * step.ground),
         x.canopy + damping * step.canopy,
         jnp.clip(x.co2 + damping * step.co2, jnp.maximum(LEAST_CO2, 0.2 * x.co2), 5.0 * x.co2 + 10.0),
     )
 
 
 def _iterate(
-    column: SurfaceColumn, search: _Search, *, snow: bool, settings: SolverSettings
+    column: SurfaceColumn, search: _Search, *, settings: SolverSettings
 ) -> _Search:
     """Evaluate the trial; accept it and take a Newton step, or come back half way."""
-    fluxes, jacobian = _linearised(column, search.trial, snow=snow, largest_zeta=settings.largest_zeta)
+    fluxes, jacobian = _linearised(column, search.trial, largest_zeta=settings.largest_zeta)
     ground, canopy = value(fluxes.ground_residual), value(fluxes.canopy_residual)
     co2 = value(fluxes.co2_residual)
-    pinned = _pinned(search.trial, ground, snow=snow)
+    pinned = _pinned(column, search.trial, ground)
     norm = jnp.abs(jnp.where(pinned, 0.0, ground)) + jnp.abs(canopy) + jnp.abs(co2)
     norm = jnp.where(jnp.isfinite(norm), norm, jnp.inf)
     done = search.norm <= settings.tolerance
@@ -184,7 +199,7 @@ def _iterate(
     base = Unknowns(*(chosen(n, o) for n, o in zip(search.trial, search.base, strict=True)))
     step = Unknowns(*(chosen(n, o) for n, o in zip(step, search.step, strict=True)))
     damping = jnp.where(accepted, 1.0, SHRINK * search.damping)
-    trial = _moved(base, step, damping, snow=snow)
+    trial = _moved(column, base, step, damping)
     finished = done | (norm <= settings.tolerance)
     trial = Unknowns(*(jnp.where(finished, o, n) for n, o in zip(trial, search.trial, strict=True)))
     return _Search(
@@ -205,7 +220,7 @@ def _fresh(x: Unknowns) -> _Search:
 
 
 def _loop(
-    column: SurfaceColumn, x: Unknowns, *, snow: bool, settings: SolverSettings, most: int, leave: int = 0
+    column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings, most: int, leave: int = 0
 ) -> _Search:
     """Iterate until all but ``leave`` columns have converged, at most ``most`` times."""
 
@@ -214,46 +229,46 @@ def _loop(
         return (late > leave) & (search.iterations < most)
 
     def body(search: _Search) -> _Search:
-        return _iterate(column, search, snow=snow, settings=settings)
+        return _iterate(column, search, settings=settings)
 
     return jax.lax.while_loop(unfinished, body, _fresh(x))
 
 
-def _search(
-    column: SurfaceColumn, x: Unknowns, *, snow: bool, settings: SolverSettings
-) -> Unknowns:
-    x = _moved(x, Unknowns(*(jnp.zeros_like(v) for v in x)), 0.0, snow=snow)
-    count = x.ground.shape[0] if x.ground.ndim == 1 else 0
-    if count <= settings.compact_above:
-        search = _loop(column, x, snow=snow, settings=settings, most=settings.late_iterations)
-    else:
-        few = count // 8
-        search = _loop(
-            column, x, snow=snow, settings=settings, most=settings.common_iterations, leave=few
-        )
-        search = _continue_late(column, search, few, snow=snow, settings=settings)
-    if settings.restarts and count:
-        search = _restart_worst(column, search, snow=snow, settings=settings)
-    return search.trial
+def _search(column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings) -> Unknowns:
+    """Iterate all columns together, then the late ones in a small batch, restarting those that fail."""
+    x = x._replace(ground=_below_melting(column, x.ground))
+    count = x.ground.shape[0]
+    few = count // 8 if count > settings.compact_above else 0
+    search = _loop(column, x, settings=settings, most=settings.common_iterations, leave=few)
+
+    def unfinished(state: tuple[_Search, Array]) -> Array:
+        return jnp.any(state[0].norm > settings.tolerance) & (state[1] <= settings.restarts)
+
+    def again(state: tuple[_Search, Array]) -> tuple[_Search, Array]:
+        search, attempt = state
+        index = jax.lax.top_k(search.norm, few)[1] if few else jnp.arange(count)
+        part = jax.tree.map(lambda a: a[index], column) if few else column
+        start = _attempt(part, Unknowns(*(v[index] for v in search.trial)), search.norm[index], attempt)
+        late = _loop(part, start, settings=settings, most=settings.late_iterations)
+        return _scatter(search, index, late), attempt + 1
+
+    return jax.lax.while_loop(unfinished, again, (search, jnp.asarray(0)))[0].trial
 
 
-def _continue_late(
-    column: SurfaceColumn, search: _Search, few: int, *, snow: bool, settings: SolverSettings
-) -> _Search:
-    """Go on with the ``few`` columns that are furthest from converged."""
-    _, index = jax.lax.top_k(search.norm, few)
-    small = jax.tree.map(lambda a: a[index], column)
-    late = _loop(
-        small,
-        Unknowns(*(v[index] for v in search.trial)),
-        snow=snow,
-        settings=settings,
-        most=settings.late_iterations,
+def _attempt(column: SurfaceColumn, x: Unknowns, norm: Array, attempt: Array) -> Unknowns:
+    """Where a column starts again: first where it stopped, then further and further from the air's temperature."""
+    offsets = jnp.asarray(RESTART_OFFSETS, x.ground.dtype)[attempt % len(RESTART_OFFSETS)]
+    air = column.turbulence.air_temperature
+    fresh = (attempt > 0) & (norm > 0.0)
+    return Unknowns(
+        jnp.where(fresh, _below_melting(column, air + offsets[0]), x.ground),
+        jnp.where(fresh, air + offsets[1], x.canopy),
+        jnp.where(fresh, internal_co2_guess(column), x.co2),
     )
-    return _scatter(search, index, late)
 
 
 def _scatter(search: _Search, index: Array, late: _Search) -> _Search:
+    """Keep what the late columns have improved."""
     better = late.norm < search.norm[index]
     trial = Unknowns(
         *(
@@ -265,62 +280,14 @@ def _scatter(search: _Search, index: Array, late: _Search) -> _Search:
     return search._replace(trial=trial, norm=norm)
 
 
-def _restart_worst(
-    column: SurfaceColumn, search: _Search, *, snow: bool, settings: SolverSettings
-) -> _Search:
-    """Restart columns that did not converge, one at a time, from many points around the air temperature."""
-    count = search.norm.shape[0]
-    offsets = jnp.linspace(-1.0, 1.0, settings.restarts)
-    dtype = search.norm.dtype
-    ground_offset, canopy_offset = (
-        grid.ravel().astype(dtype) for grid in jnp.meshgrid(12.0 * offsets, 8.0 * offsets)
-    )
-
-    class _State(NamedTuple):
-        search: _Search
-        tried: Array
-
-    def unfinished(state: _State) -> Array:
-        late = (state.search.norm > settings.tolerance) & ~state.tried
-        return jnp.any(late)
-
-    def body(state: _State) -> _State:
-        late = jnp.where(state.tried, -1.0, state.search.norm)
-        worst = jnp.argmax(late)
-        spread = jax.tree.map(
-            lambda a: jnp.broadcast_to(a[worst], ground_offset.shape), column
-        )
-        air = spread.turbulence.air_temperature
-        old = state.search.trial
-        points = Unknowns(
-            jnp.minimum(air + ground_offset, MELTING_POINT) if snow else air + ground_offset,
-            air + canopy_offset,
-            jnp.broadcast_to(old.co2[worst], air.shape),
-        )
-        late_search = _loop(
-            spread, points, snow=snow, settings=settings, most=settings.late_iterations,
-            leave=air.shape[0] - 1,
-        )  # fmt: skip
-        best = jnp.argmin(late_search.norm)
-        single = late_search._replace(
-            trial=Unknowns(*(v[best][None] for v in late_search.trial)),
-            norm=late_search.norm[best][None],
-        )
-        merged = _scatter(state.search, worst[None], single)
-        return _State(merged, state.tried.at[worst].set(True))
-
-    start = _State(search, jnp.zeros((count,), bool))
-    return jax.lax.while_loop(unfinished, body, start).search
-
-
 def _polished(
-    column: SurfaceColumn, x: Unknowns, *, snow: bool, settings: SolverSettings
+    column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings
 ) -> Solution:
     """Fluxes at the solution with one Newton correction, whose value is round-off and whose slope is exact."""
     zeta = settings.largest_zeta
-    plain = _evaluate(column, x, snow=snow, largest_zeta=zeta)
-    dual, jacobian = _linearised(jax.lax.stop_gradient(column), x, snow=snow, largest_zeta=zeta)
-    pinned = _pinned(x, value(dual.ground_residual), snow=snow)
+    plain = _evaluate(column, x, largest_zeta=zeta)
+    dual, jacobian = _linearised(jax.lax.stop_gradient(column), x, largest_zeta=zeta)
+    pinned = _pinned(column, x, value(dual.ground_residual))
     residuals = (plain.ground_residual, plain.canopy_residual, plain.co2_residual)
     fixed = jax.lax.stop_gradient(residuals)
     norm = jnp.abs(jnp.where(pinned, 0.0, fixed[0])) + jnp.abs(fixed[1])

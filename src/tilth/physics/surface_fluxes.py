@@ -6,7 +6,6 @@ positive upward. Written for numbers or duals, so the same lines give the fluxes
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from tilth.constants import (
@@ -61,6 +60,8 @@ class SurfaceColumn(NamedTuple):
     """Step over canopy capacity [s m2 kg-1]."""
     drain_snow: Array
     """Step over snow per covered area [s m2 kg-1]; zero on soil."""
+    melts: Array
+    """True on snow, whose surface cannot become warmer than the melting point."""
 
 
 class SurfaceFluxes(NamedTuple):
@@ -68,15 +69,17 @@ class SurfaceFluxes(NamedTuple):
 
     sensible_ground: Any
     sensible_canopy: Any
-    soil_evaporation: Any
-    soil_sublimation: Any
-    snow_sublimation: Any
+    ground_evaporation: Any
+    ground_sublimation: Any
+    """From soil ice or from snow."""
     transpiration: Any
     canopy_evaporation: Any
     canopy_sublimation: Any
     ground_heat: Any
     """From the ground into the surface [W m-2]."""
     longwave_up: Any
+    shortwave: Any
+    """Absorbed by ground and canopy."""
     gross_assimilation: Any
     """Of the canopy, per ground area."""
     net_assimilation: Any
@@ -99,7 +102,6 @@ def surface_fluxes(
     canopy_temperature: Number,
     internal_co2: Number,
     *,
-    snow: bool,
     largest_zeta: float = 0.5,
 ) -> SurfaceFluxes:
     """Fluxes at trial temperatures [K] and internal CO2 [Pa], with the residuals of the three balances."""
@@ -111,7 +113,7 @@ def surface_fluxes(
     sensible_ground = heat * (ground_speed * (ground_temperature - column.turbulence.air_temperature))
     sensible_canopy = heat * (canopy_speed * (canopy_temperature - column.turbulence.air_temperature))
 
-    liquid, ice = _ground_vapour(column, ground_temperature, ground_speed, snow=snow)
+    liquid, ice = _ground_vapour(column, ground_temperature, ground_speed)
     canopy = _canopy_vapour(column, canopy_temperature, canopy_speed, internal_co2)
     frozen = sigmoid((MELTING_POINT - canopy_temperature) * (1.0 / PHASE_WIDTH))
 
@@ -131,18 +133,17 @@ def surface_fluxes(
         + LATENT_HEAT_VAPORISATION * canopy.transpiration
         + interception_heat * canopy.interception
     )
-    zero = jnp.zeros_like(column.pressure)
     return SurfaceFluxes(
         sensible_ground=sensible_ground,
         sensible_canopy=sensible_canopy,
-        soil_evaporation=liquid,
-        soil_sublimation=zero if snow else ice,
-        snow_sublimation=ice if snow else zero,
+        ground_evaporation=liquid,
+        ground_sublimation=ice,
         transpiration=canopy.transpiration,
         canopy_evaporation=canopy.interception * (1.0 - frozen),
         canopy_sublimation=canopy.interception * frozen,
         ground_heat=ground_heat,
         longwave_up=longwave_up,
+        shortwave=column.shortwave_ground + column.shortwave_canopy,
         gross_assimilation=canopy.gross * (column.leaf_area * column.stomata.light_factor),
         net_assimilation=canopy.net,
         stomatal_conductance=canopy.conductance,
@@ -154,21 +155,18 @@ def surface_fluxes(
     )
 
 
-def _ground_vapour(
-    column: SurfaceColumn, temperature: Number, speed: Number, *, snow: bool
-) -> tuple[Any, Any]:
-    """Vapour flux from liquid and from ice at the ground [kg m-2 s-1]; no resistance to dew."""
+def _ground_vapour(column: SurfaceColumn, temperature: Number, speed: Number) -> tuple[Any, Any]:
+    """Vapour flux from liquid and from ice at the ground [kg m-2 s-1]; no resistance to dew.
+
+    Snow is a ground without resistance, saturated and all ice, that cannot lose more than there is.
+    """
     saturated = saturation_specific_humidity(temperature, column.pressure)
-    if snow:
-        difference = saturated - column.air_humidity
-        potential = column.air_density * (speed * difference)
-        limit = apply(draining, potential * column.drain_snow)
-        return jnp.zeros_like(column.pressure), potential * limit
     difference = column.soil_humidity * saturated - column.air_humidity
     evaporating = sigmoid(difference * (1.0 / DEW_WIDTH))
     resisted = speed / (1.0 + speed * column.soil_resistance)
     conductance = speed + evaporating * (resisted - speed)
-    total = column.air_density * (conductance * difference)
+    potential = column.air_density * (conductance * difference)
+    total = potential * apply(draining, potential * column.drain_snow)
     return total * (1.0 - column.ice_fraction), total * column.ice_fraction
 
 

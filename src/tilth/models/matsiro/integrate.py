@@ -1,0 +1,101 @@
+"""Looping over time, written once: forward runs, and runs whose derivatives fit in memory."""
+
+import functools
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+from jaxtyping import Array
+
+from tilth.models.matsiro.options import MatsiroOptions
+from tilth.models.matsiro.state import ColumnForcing, State
+from tilth.models.matsiro.step import Column, step
+
+BLOCK = 48
+"""Steps between saved states: within a block, states are kept only while it is differentiated."""
+LEAST_SHARD = 24
+"""Columns below which a device does not get a share of its own: smaller batches are not faster."""
+
+
+def integrate(
+    column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions, *, names: tuple[str, ...]
+) -> tuple[dict[str, Array], State]:
+    """Outputs ``[time, ..., column]`` of the given names and the last state, compiled.
+
+    Columns are shared equally by the devices of the process where there are enough of them. Reverse
+    differentiation saves one state a block and, within a block, the state and the solved surface of each
+    step, so that neither the iterations nor the whole history are kept.
+    """
+    count = column.settings.step.shape[0]
+    shards = max(1, min(jax.local_device_count(), count // LEAST_SHARD))
+    return _compiled(column, state, forcing, options, names, shards)
+
+
+@eqx.filter_jit
+def _compiled(
+    column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions, names: tuple[str, ...], shards: int
+) -> tuple[dict[str, Array], State]:
+    if shards == 1:
+        return _scan(column, state, forcing, options, names)
+    count = column.settings.step.shape[0]
+    padding = -count % shards
+    wide_column, wide_state = _padded(column, padding), _padded(state, padding)
+    mesh = jax.sharding.Mesh(np.array(jax.local_devices()[:shards]), ("column",))
+
+    def last_axis(tree: object) -> object:
+        return jax.tree.map(lambda a: PartitionSpec(*[None] * (jnp.ndim(a) - 1), "column"), tree)
+
+    shapes = jax.eval_shape(
+        functools.partial(_scan, options=options, names=names), wide_column, wide_state, forcing
+    )
+    run = jax.shard_map(
+        functools.partial(_scan, options=options, names=names),
+        mesh=mesh,
+        in_specs=(last_axis(wide_column), last_axis(wide_state), jax.tree.map(lambda _: PartitionSpec(), forcing)),
+        out_specs=last_axis(shapes),
+        check_vma=False,
+    )
+    outputs, last = run(wide_column, wide_state, forcing)
+    return jax.tree.map(lambda a: a[..., :count], (outputs, last))
+
+
+def _padded(tree: Any, padding: int) -> Any:
+    """Columns repeated at the end so that devices share them equally."""
+    return jax.tree.map(
+        lambda a: jnp.concatenate([a, a[..., :padding]], axis=-1) if padding else a, tree
+    )
+
+
+def _scan(
+    column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions, names: tuple[str, ...]
+) -> tuple[dict[str, Array], State]:
+    """Blocks of steps, each a checkpoint; the steps that do not fill a block come last."""
+
+    def one(carry: State, values: ColumnForcing) -> tuple[State, dict[str, Array]]:
+        following, outputs = step(column, carry, values, options)
+        return following, {name: outputs[name] for name in names}
+
+    saving = jax.checkpoint_policies.save_only_these_names("solved")
+    inner = jax.checkpoint(one, policy=saving, prevent_cse=False)
+
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def block(carry: State, values: ColumnForcing) -> tuple[State, dict[str, Array]]:
+        return jax.lax.scan(inner, carry, values)
+
+    steps = forcing.air_temperature.shape[0]
+    whole = steps // BLOCK * BLOCK
+    parts = []
+    if whole:
+        blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, BLOCK, *a.shape[1:]), forcing)
+        state, outputs = jax.lax.scan(block, state, blocks)
+        parts.append(jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), outputs))
+    if whole < steps:
+        rest = jax.tree.map(lambda a: a[whole:], forcing)
+        state, outputs = block(state, rest)
+        parts.append(outputs)
+    if len(parts) == 1:
+        return parts[0], state
+    return jax.tree.map(lambda *a: jnp.concatenate(a), *parts), state

@@ -1,0 +1,244 @@
+"""The JAX land model: parameters and sites in, series out; differentiable in windows."""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from tilth.data.containers import SiteRecord, Sites
+from tilth.models.base import AbstractLandModel, EnsembleOutputs
+from tilth.models.matsiro.integrate import integrate
+from tilth.models.matsiro.options import MatsiroOptions
+from tilth.models.matsiro.state import ColumnForcing, ColumnSettings, State, initial_state
+from tilth.models.matsiro.step import Column
+from tilth.parameters.space import ParameterSpace
+from tilth.parameters.tables import parameter_table
+
+SECONDS_PER_YEAR = 365 * 86400
+
+
+class Source(NamedTuple):
+    """A stretch of a site's record that is run in one go: site, first step, number of steps."""
+
+    site: int
+    start: int
+    length: int
+
+
+class Windows(NamedTuple):
+    """A record cut into windows that run side by side, each a source of the forcing.
+
+    ``forcing`` is ``[time, window]``; ``site`` and ``start`` say where a window comes from; ``valid`` marks
+    steps that exist; ``first`` windows that begin a stretch (their state is spun up), the others continue
+    the window before them in this order.
+    """
+
+    forcing: ColumnForcing
+    site: Int[Array, " window"]
+    start: Int[Array, " window"]
+    valid: Bool[Array, "time window"]
+    first: Bool[Array, " window"]
+
+
+class Matsiro(AbstractLandModel):
+    """A land model of the class of MATSIRO6 for single columns.
+
+    ``space`` names the parameters that ``thetas`` hold; all others keep the defaults of the site's class
+    and soil, or the values in ``fixed`` (name and value, the same at all sites). ``output_names`` are the
+    series that :meth:`run` returns, beside ``converged``.
+    """
+
+    space: ParameterSpace
+    options: MatsiroOptions = eqx.field(static=True, default=MatsiroOptions())
+    output_names: tuple[str, ...] = eqx.field(static=True, default=("Qle", "Qh"))
+    fixed: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
+    differentiable: ClassVar[bool] = True
+
+    def run(self, thetas: Float[Array, "member #site param"], sites: Sites) -> EnsembleOutputs:
+        """Series of every member at every site over the whole records, spun up with its own parameters.
+
+        ``thetas`` are physical values in the order of ``space.names``. Stretches after a gap are spun up
+        again. Members and sites run side by side as columns, shared by the devices of the process.
+        """
+        members, count = thetas.shape[0], len(sites.records)
+        thetas = jnp.broadcast_to(thetas, (members, count, thetas.shape[-1]))
+        sources = stretches(sites)
+        forcing = source_forcing(sites, sources)
+        site = np.tile([s.site for s in sources], members)
+        member = np.repeat(np.arange(members), len(sources))
+        column = self.columns(thetas[member, site], sites, site, np.tile(np.arange(len(sources)), members))
+        state = self._spun_up(column, forcing, sources)
+        outputs, _ = integrate(column, state, forcing, self.options, names=(*self.output_names, "converged"))
+        return self._gathered(outputs, sources, sites, members)
+
+    def columns(
+        self,
+        thetas: Float[Array, "column param"],
+        sites: Sites,
+        site: Int[np.ndarray, " column"],
+        source: Int[np.ndarray, " column"],
+    ) -> Column:
+        """Columns with the given parameter values, each at a site and driven by a source of forcing."""
+        dtype = sites.step.dtype
+        table = dict(self.fixed)
+        names = [name for name in parameter_table() if name not in self.space.names]
+        parameters = {}
+        for name in names:
+            defaults = [
+                table.get(name, parameter_table()[name].default(a.plant_class, a.soil))
+                for a in (record.attributes for record in sites.records)
+            ]
+            parameters[name] = jnp.asarray(np.asarray(defaults)[site], dtype)
+        for index, name in enumerate(self.space.names):
+            parameters[name] = thetas[:, index].astype(dtype)
+        attributes = [record.attributes for record in sites.records]
+        settings = ColumnSettings(
+            source=jnp.asarray(source, jnp.int32),
+            step=sites.step[site],
+            reference_height=jnp.asarray(np.array([a.reference_height for a in attributes])[site], dtype),
+            c4=jnp.asarray(np.array([is_c4(record) for record in sites.records])[site]),
+        )
+        return Column.of(parameters, settings)
+
+    def cut_windows(self, sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None) -> Windows:
+        """The records cut into consecutive windows of ``length`` steps, restarting with every stretch.
+
+        ``steps`` limits each site to the time steps marked True up to the last such step, e.g. to the
+        calibration part.
+        """
+        sources = []
+        for stretch in stretches(sites):
+            stop = stretch.start + stretch.length
+            if steps is not None:
+                wanted = np.flatnonzero(steps[stretch.site])
+                stop = min(stop, wanted[-1] + 1) if wanted.size else stretch.start
+            begins = range(stretch.start, stop, length)
+            sources += [Source(stretch.site, b, min(length, stop - b)) for b in begins]
+        begins_stretch = {(s.site, s.start) for s in stretches(sites)}
+        forcing = source_forcing(sites, sources, length)
+        return Windows(
+            forcing,
+            jnp.asarray([s.site for s in sources]),
+            jnp.asarray([s.start for s in sources]),
+            jnp.asarray(np.arange(length)[:, None] < np.array([s.length for s in sources])[None, :]),
+            jnp.asarray([(s.site, s.start) in begins_stretch for s in sources]),
+        )
+
+    def trajectory_states(
+        self, thetas: Float[Array, "site param"], sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None
+    ) -> State:
+        """States at the beginning of every window of :meth:`cut_windows`, spun up, without derivative.
+
+        One parameter vector a site, in the order of the windows; soil arrays ``[layer, window]``.
+        """
+        windows = self.cut_windows(sites, length, steps)
+        starts = np.asarray(windows.start)
+        window_site = np.asarray(windows.site)
+        sources = stretches(sites)
+        forcing = source_forcing(sites, sources)
+        site = np.array([s.site for s in sources])
+        column = self.columns(
+            jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources))
+        )
+        state = self._spun_up(column, forcing, sources)
+        kept: dict[tuple[int, int], State] = {}
+        last = max(int(starts[window_site == s.site].max(initial=0)) - s.start for s in sources)
+        for begin in range(0, last + 1, length):
+            for index, source in enumerate(sources):
+                kept[(source.site, source.start + begin)] = jax.tree.map(
+                    lambda a, index=index: a[..., index], state
+                )
+            if begin < last:
+                part = jax.tree.map(lambda a, begin=begin: a[begin : begin + length], forcing)
+                _, state = integrate(column, state, part, self.options, names=())
+        chosen = [kept[(int(s), int(b))] for s, b in zip(window_site, starts, strict=True)]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=-1), *chosen)
+
+    def run_windows(
+        self,
+        thetas: Float[Array, "window param"],
+        sites: Sites,
+        windows: Windows,
+        state: State,
+        names: tuple[str, ...] | None = None,
+    ) -> tuple[dict[str, Float[Array, "time window"]], State]:
+        """Series in all windows side by side and the states at their ends, differentiable in ``thetas``.
+
+        One parameter vector a window; ``state`` from :meth:`trajectory_states`, or the end state of the
+        window before. Several starting points are several batches: repeat windows and states by ``vmap`` or
+        concatenation. ``converged`` is among the series.
+        """
+        count = thetas.shape[0]
+        column = self.columns(thetas, sites, np.asarray(windows.site), np.arange(count))
+        names = (*(names or self.output_names), "converged")
+        return integrate(column, state, windows.forcing, self.options, names=names)
+
+    def _spun_up(self, column: Column, forcing: ColumnForcing, sources: Sequence[Source]) -> State:
+        """States after repeating each source's first year."""
+        index = column.settings.source
+        steps_a_year = SECONDS_PER_YEAR / float(column.settings.step.min())
+        year = int(min(max(s.length for s in sources), round(steps_a_year)))
+        mean = jnp.mean(forcing.air_temperature[:year], axis=0)[index]
+        state = initial_state(mean, column.parameters["soil_porosity"])
+        first = jax.tree.map(lambda a: a[:year], forcing)
+        for _ in range(self.options.spin_up_years):
+            _, state = integrate(column, state, first, self.options, names=())
+        return state
+
+    def _gathered(
+        self, outputs: dict[str, Array], sources: Sequence[Source], sites: Sites, members: int
+    ) -> EnsembleOutputs:
+        """Series of stretches put back on the sites' time axes; steps past a site's end hold its last value."""
+        steps = sites.valid.shape[1]
+        collected = {}
+        for name, series in outputs.items():
+            host = np.asarray(series)
+            full = np.zeros((members, len(sites.records), steps, *host.shape[1:-1]), host.dtype)
+            for member in range(members):
+                for index, source in enumerate(sources):
+                    column = member * len(sources) + index
+                    stop = source.start + source.length
+                    full[member, source.site, source.start : stop] = host[: source.length, ..., column]
+                    full[member, source.site, stop:] = host[source.length - 1, ..., column]
+            collected[name] = full
+        finite = np.ones((members, len(sites.records)), bool)
+        for series in collected.values():
+            finite &= np.isfinite(series).all(axis=tuple(range(2, series.ndim)))
+        return EnsembleOutputs({k: jnp.asarray(v) for k, v in collected.items()}, jnp.asarray(finite))
+
+
+def is_c4(record: SiteRecord) -> bool:
+    """Whether the vegetation of a site is C4: as given, else that of the class (grassland, as in SiB2)."""
+    pathway = record.attributes.pathway
+    return (pathway or ("C4" if record.attributes.plant_class == "grassland" else "C3")) == "C4"
+
+
+def stretches(sites: Sites) -> list[Source]:
+    """The stretches of all sites' records between which the state is spun up again."""
+    found = []
+    for index, record in enumerate(sites.records):
+        starts = np.flatnonzero(np.diff(record.segment, prepend=-1) != 0)
+        stops = [*starts[1:], len(record.time)]
+        found += [Source(index, int(a), int(b - a)) for a, b in zip(starts, stops, strict=True)]
+    return found
+
+
+def source_forcing(sites: Sites, sources: Sequence[Source], length: int | None = None) -> ColumnForcing:
+    """Forcing of the sources, ``[time, source]``, short ones padded with their last step."""
+    longest = length or max(source.length for source in sources)
+    index = np.stack(
+        [source.start + np.minimum(np.arange(longest), source.length - 1) for source in sources], axis=1
+    )
+    site = np.array([source.site for source in sources])
+    return ColumnForcing(
+        **{
+            name: getattr(sites.forcing, name)[site[None, :], index]
+            for name in ColumnForcing.__dataclass_fields__
+        }
+    )
+
+

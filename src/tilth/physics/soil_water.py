@@ -1,0 +1,165 @@
+"""Water in the soil: gravity and capillary flow, roots, drainage (MATSIRO6 chapter 10)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from tilth.constants import DENSITY_WATER
+from tilth.physics.numerics import tridiagonal
+from tilth.physics.soil_heat import LAYER_THICKNESS, node_distances
+from tilth.physics.soil_hydraulics import liquid_saturation
+from tilth.typing import PerColumn, PerLayer
+
+SUBSTEPS = 3
+"""Implicit steps of soil water in a step of the model."""
+SURFACE_STORAGE = 1e-3
+"""Water that may stand on the ground before it runs off [m]."""
+
+
+class Soil(NamedTuple):
+    """Hydraulic properties of a uniform column."""
+
+    exponent: Array
+    saturated_potential: Array
+    """[m], negative."""
+    conductivity: Array
+    """[m s-1]."""
+    porosity: Array
+    """[m3 m-3]."""
+
+
+class SoilWaterSinks(NamedTuple):
+    """What enters and leaves the column, [kg m-2 s-1]."""
+
+    infiltration: Array
+    """Into the top, evaporation subtracted."""
+    sinks: Array
+    """Roots and base flow from each layer, ``[layer, ...]``."""
+    drainage: Array
+    """Drainage at the bottom over that of unit gradient [-]."""
+
+
+class SoilWaterUpdate(NamedTuple):
+    """Soil water after a step, with what drained at the bottom and ran over the top [kg m-2 s-1]."""
+
+    water: Array
+    drained: Array
+    overflow: Array
+
+
+def redistribute(
+    water: PerLayer, ice: PerLayer, soil: Soil, fluxes: SoilWaterSinks, *, step: PerColumn, upwind: bool = False
+) -> SoilWaterUpdate:
+    """Volumetric water of each layer [m3 m-3] after a step [s] of Richards' equation.
+
+    Upward flux between layers rho_w K ((psi_below - psi_above)/dz - 1), K of the wetter layer (of the
+    layer above the flux with ``upwind``), reduced by ice; implicit in potential and conductivity, in
+    sub-steps. What exceeds the pores moves down, then up, and finally runs off. Every transfer is
+    subtracted where it is added, so that the column's water closes to round-off.
+    """
+    fraction = step / SUBSTEPS
+
+    def substep(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        present, drained = carry
+        present, out = _implicit_step(present, ice, soil, fluxes, step=fraction, upwind=upwind)
+        return (present, drained + out), None
+
+    (water, drained), _ = jax.lax.scan(
+        substep, (water, jnp.zeros_like(fluxes.infiltration)), None, length=SUBSTEPS
+    )
+    layers, overflow = _supersaturation([water[k] for k in range(len(LAYER_THICKNESS))], soil.porosity)
+    return SoilWaterUpdate(
+        jnp.stack(layers), drained / step, overflow * (DENSITY_WATER / step)
+    )
+
+
+class _Flow(NamedTuple):
+    """A flux [m s-1] and its slopes with the water content above and below."""
+
+    flux: Array
+    above: Array
+    below: Array
+
+
+def _implicit_step(
+    water: Array, ice: Array, soil: Soil, fluxes: SoilWaterSinks, *, step: Array, upwind: bool
+) -> tuple[Array, Array]:
+    """Water contents after one implicit sub-step and the water drained in it [kg m-2]."""
+    count = len(LAYER_THICKNESS)
+    saturation = [liquid_saturation(water[k], ice[k], soil.porosity) for k in range(count)]
+    space = [1.0 / jnp.maximum(soil.porosity - ice[k], 1e-3) for k in range(count)]
+    # W^-b once a layer: potential is proportional to it, conductivity to W^3 over its square.
+    power = [jnp.exp(-soil.exponent * jnp.log(w)) for w in saturation]
+    potential = [soil.saturated_potential * p for p in power]
+    slope = [
+        -soil.exponent * potential[k] / saturation[k] * space[k] for k in range(count)
+    ]
+    conductivity = [soil.conductivity * w**3 / (p * p) for w, p in zip(saturation, power, strict=True)]
+    growth = [
+        (2.0 * soil.exponent + 3.0) * conductivity[k] / saturation[k] * space[k] for k in range(count)
+    ]
+    unfrozen = [1.0 - jnp.clip(ice[k] / soil.porosity, 0.0, 1.0) for k in range(count)]
+
+    flows = []
+    for k, distance in enumerate(node_distances()):
+        gradient = (potential[k + 1] - potential[k]) / distance - 1.0
+        from_above = gradient < 0.0 if upwind else saturation[k] > saturation[k + 1]
+        passable = unfrozen[k] * unfrozen[k + 1]
+        conducts = passable * jnp.where(from_above, conductivity[k], conductivity[k + 1])
+        flows.append(
+            _Flow(
+                conducts * gradient,
+                -conducts * slope[k] / distance
+                + jnp.where(from_above, passable * growth[k] * gradient, 0.0),
+                conducts * slope[k + 1] / distance
+                + jnp.where(from_above, 0.0, passable * growth[k + 1] * gradient),
+            )
+        )
+    drainage = fluxes.drainage * conductivity[-1] * unfrozen[-1]
+    drainage_slope = fluxes.drainage * growth[-1] * unfrozen[-1]
+
+    zero = jnp.zeros_like(drainage)
+    flows = [
+        _Flow(-fluxes.infiltration / DENSITY_WATER, zero, zero),
+        *flows,
+        _Flow(-drainage, -drainage_slope, zero),
+    ]
+    sinks = [fluxes.sinks[k] / DENSITY_WATER for k in range(count)]
+    lower, diagonal, upper, right = [], [], [], []
+    for k, thickness in enumerate(LAYER_THICKNESS):
+        # thickness dw/dt = upward flux from below - upward flux to above - sink.
+        top, bottom = flows[k], flows[k + 1]
+        lower.append(top.above)
+        diagonal.append(thickness / step + top.below - bottom.above)
+        upper.append(-bottom.below)
+        right.append(bottom.flux - top.flux - sinks[k])
+    change = [zero, *tridiagonal(lower, diagonal, upper, right), zero]
+    # Moving water by the fluxes at the solution closes the budget whatever the solution's round-off.
+    moved = [
+        flow.flux + flow.above * change[k] + flow.below * change[k + 1] for k, flow in enumerate(flows)
+    ]
+    layers = [
+        water[k] + (moved[k + 1] - moved[k] - sinks[k]) * (step / thickness)
+        for k, thickness in enumerate(LAYER_THICKNESS)
+    ]
+    return jnp.stack(layers), -moved[-1] * step * DENSITY_WATER
+
+
+def _supersaturation(water: list[Array], porosity: Array) -> tuple[list[Array], Array]:
+    """Water beyond the pores moved down, then up; the depth [m] that remains on top beyond 1 mm runs off."""
+    count = len(LAYER_THICKNESS)
+    layers = list(water)
+    for k in range(1, count - 1):
+        excess = jnp.maximum(layers[k] - porosity, 0.0)
+        layers[k] = layers[k] - excess
+        layers[k + 1] = layers[k + 1] + excess * (LAYER_THICKNESS[k] / LAYER_THICKNESS[k + 1])
+    for k in range(count - 1, 0, -1):
+        excess = jnp.maximum(layers[k] - porosity, 0.0)
+        layers[k] = layers[k] - excess
+        layers[k - 1] = layers[k - 1] + excess * (LAYER_THICKNESS[k] / LAYER_THICKNESS[k - 1])
+    limit = porosity + SURFACE_STORAGE / LAYER_THICKNESS[0]
+    excess = jnp.maximum(layers[0] - limit, 0.0)
+    layers[0] = layers[0] - excess
+    return layers, excess * LAYER_THICKNESS[0]
