@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tilth.data.containers import SiteRecord, Sites
+from tilth.evaluation.benchmarks import benchmark_scores
 from tilth.evaluation.facts import site_facts, write_facts
 from tilth.evaluation.parameters_table import parameter_rows
 from tilth.evaluation.scores import score_table
@@ -119,8 +120,9 @@ def not_converged(outputs: Mapping[str, np.ndarray]) -> int:
 
 
 def scores(outcome: Outcome, splits: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The score table: raw fluxes first, then rows of other targets."""
+    """The score table: raw fluxes first, then the empirical benchmarks, then rows of other targets."""
     tables = [score_table(outcome.record, outcome.runs, splits, method=outcome.method)]
+    tables.append(benchmark_scores(outcome.record, splits))
     for target, observed in outcome.targets.items():
         tables.append(
             score_table(
