@@ -174,8 +174,8 @@ def replaced(
 def best_start(candidates: Candidates, loss: Float[Array, "start site"], *, per_site: bool) -> Candidates:
     """The best start alone (axis kept): for each site, or for all together where they share a network."""
     if not per_site:
-        index = int(jnp.argmin(loss.mean(axis=1)))
-        return jax.tree.map(lambda leaf: leaf[index : index + 1], candidates)
+        best = int(jnp.argmin(loss.mean(axis=1)))
+        return jax.tree.map(lambda leaf: leaf[best : best + 1], candidates)
     site = jnp.arange(loss.shape[1])
-    index = jnp.argmin(loss, axis=0)
-    return jax.tree.map(lambda leaf: leaf[index, site][None], candidates)
+    start = jnp.argmin(loss, axis=0)
+    return jax.tree.map(lambda leaf: leaf[start, site][None], candidates)

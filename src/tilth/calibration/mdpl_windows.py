@@ -57,7 +57,7 @@ class MdplSource:
     ) -> "MdplSource":
         """The windows of a problem; ``generator_count`` of each site are drawn for the generator."""
         records = problem.sites.records
-        counted = problem.targets.fit.any(axis=0)
+        counted = np.asarray(problem.targets.fit.any(axis=0))
         return cls(
             problem=problem,
             window=window,
@@ -87,7 +87,7 @@ class MdplSource:
     def watched(self) -> MdplBatch | None:
         """Windows of the inner blocks, always the same, with the generator's usual inputs; None if none."""
         records = self.problem.sites.records
-        seen = self.problem.targets.validation.any(axis=0)
+        seen = np.asarray(self.problem.targets.validation.any(axis=0))
         starts = [_starts(seen[s], self.window, len(r.time)) for s, r in enumerate(records)]
         share = max(1, WATCHED_WINDOWS // len(records))
         starts = [s[:: -(-len(s) // share)] if len(s) else s for s in starts]

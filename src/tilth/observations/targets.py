@@ -60,7 +60,8 @@ class FluxTargets(eqx.Module):
 
 
 def _refuse_empty(records: Sequence[SiteRecord], variables: Sequence[str], fit: np.ndarray) -> None:
-    empty = [r.attributes.name for r, some in zip(records, fit.any(axis=(0, 2)), strict=True) if not some]
+    learnable = np.asarray(fit.any(axis=(0, 2)))
+    empty = [r.attributes.name for r, some in zip(records, learnable, strict=True) if not some]
     if empty:
         raise ValueError(
             f"{', '.join(empty)}: fewer than {MINIMUM_SCORED} steps of {' and '.join(variables)} are scored in the "

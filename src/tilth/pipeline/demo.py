@@ -84,9 +84,9 @@ def _score_lines(scores: pd.DataFrame) -> list[str]:
     lines = [f"  {'site':8}{'method':8}{'flux':6}{'default':>9}{'calibrated':>12}{'n':>7}"]
     for (site, method, flux), rows in chosen.groupby(["site", "method", "variable"], sort=False):
         by_run = rows.set_index("run")
-        before, after = by_run.loc["default", "rmse"], by_run.loc["calibrated", "rmse"]
-        count = by_run.loc["calibrated", "n"]
-        lines.append(f"  {site:8}{method:8}{flux:6}{before:9.1f}{after:12.1f}{count:7d}")
+        before, after = (float(by_run.loc[run, "rmse"]) for run in ("default", "calibrated"))
+        count = int(by_run.loc["calibrated", "n"])
+        lines.append(f"  {site!s:8}{method!s:8}{flux!s:6}{before:9.1f}{after:12.1f}{count:7d}")
     return lines
 
 
@@ -95,7 +95,7 @@ def _parameter_lines(parameters: pd.DataFrame, folder: Path) -> list[str]:
     lines = [f"  {'site':8}{'parameter':11}{'default':>9}{'truth':>9}{'direct':>9}{'mdpl':>9}"]
     for (site, name), rows in parameters.groupby(["site", "parameter"], sort=False):
         first = rows.iloc[0]
-        truth = truths[f"{site}-{first['method']}"][name]
+        truth = truths[f"{site}-{first['method']}"][str(name)]
         learned = {row["method"]: _position(row, row["value"]) for _, row in rows.iterrows()}
         numbers: Sequence[float] = (
             _position(first, first["default"]),
@@ -103,7 +103,7 @@ def _parameter_lines(parameters: pd.DataFrame, folder: Path) -> list[str]:
             learned["direct"],
             learned["mdpl"],
         )
-        lines.append(f"  {site:8}{name:11}" + "".join(f"{number:9.2f}" for number in numbers))
+        lines.append(f"  {site!s:8}{name!s:11}" + "".join(f"{number:9.2f}" for number in numbers))
     return lines
 
 

@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tilth.config import Experiment
 from tilth.data.containers import SiteRecord
+from tilth.models.base import AbstractLandModel
 from tilth.models.matsiro.model import Matsiro
 from tilth.models.matsiro.options import MatsiroOptions
 
@@ -21,10 +23,10 @@ C3_GRASS = {"gradm": 9.0, "binter": 0.01, "effcon": 0.08}
 doi:10.1175/1520-0442(1996)009<0706:ARLSPF>2.0.CO;2)."""
 
 
-def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> Matsiro:
+def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> AbstractLandModel:
     """The land model with the options and parameters of an experiment; ``ValueError`` for unknown options."""
     fields = {field.name for field in dataclasses.fields(MatsiroOptions)} - {"solver"}
-    options = {name.replace("-", "_"): value for name, value in experiment.model.items()}
+    options: dict[str, Any] = {name.replace("-", "_"): value for name, value in experiment.model.items()}
     unknown = sorted(options.keys() - fields)
     if unknown:
         raise ValueError(

@@ -13,7 +13,6 @@ from tilth.calibration.base import Problem, Result, Status
 from tilth.calibration.base import calibrate as solve
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord, Sites
-from tilth.models.base import AbstractLandModel
 from tilth.observations.losses import named_loss
 from tilth.observations.operators import named_target
 from tilth.pipeline.land_model import FLUXES, class_defaults, land_model, site_defaults
@@ -39,10 +38,11 @@ def learn(experiment: Experiment, method: Method, records: Sequence[SiteRecord],
     """
     sites = Sites.of(records)
     key = learning_key(experiment, method, sites)
-    model: AbstractLandModel = land_model(experiment, output_names=FLUXES)
+    land = land_model(experiment, output_names=FLUXES)
+    model: AbstractLandModel = land
     tables: dict[str, pd.DataFrame] = {}
     if method == "mdpl":
-        model, tables = trained_surrogate(experiment, model, sites, place, jax.random.fold_in(key, 1))
+        model, tables = trained_surrogate(experiment, land, sites, place, jax.random.fold_in(key, 1))
     start = site_defaults if experiment.defaults == "site" else class_defaults
     problem = Problem.of(
         model,
