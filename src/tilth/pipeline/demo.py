@@ -83,10 +83,9 @@ def _score_lines(scores: pd.DataFrame) -> list[str]:
     ]
     lines = [f"  {'site':8}{'method':8}{'flux':6}{'default':>9}{'calibrated':>12}{'n':>7}"]
     for (site, method, flux), rows in chosen.groupby(["site", "method", "variable"], sort=False):
-        by_run = rows.set_index("run")
-        before, after = (float(by_run.loc[run, "rmse"]) for run in ("default", "calibrated"))
-        count = int(by_run.loc["calibrated", "n"])
-        lines.append(f"  {site!s:8}{method!s:8}{flux!s:6}{before:9.1f}{after:12.1f}{count:7d}")
+        error = dict(zip(rows["run"], rows["rmse"], strict=True))
+        count = dict(zip(rows["run"], rows["n"], strict=True))
+        lines.append(f"  {site!s:8}{method!s:8}{flux!s:6}{error["default"]:9.1f}{error["calibrated"]:12.1f}{count["calibrated"]:7d}")
     return lines
 
 

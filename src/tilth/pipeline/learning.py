@@ -13,6 +13,7 @@ from tilth.calibration.base import Problem, Result, Status
 from tilth.calibration.base import calibrate as solve
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord, Sites
+from tilth.models.base import AbstractLandModel
 from tilth.observations.losses import named_loss
 from tilth.observations.operators import named_target
 from tilth.pipeline.land_model import FLUXES, class_defaults, land_model, site_defaults
