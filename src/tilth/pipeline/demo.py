@@ -85,7 +85,8 @@ def _score_lines(scores: pd.DataFrame) -> list[str]:
     for (site, method, flux), rows in chosen.groupby(["site", "method", "variable"], sort=False):
         error = dict(zip(rows["run"], rows["rmse"], strict=True))
         count = dict(zip(rows["run"], rows["n"], strict=True))
-        lines.append(f"  {site!s:8}{method!s:8}{flux!s:6}{error["default"]:9.1f}{error["calibrated"]:12.1f}{count["calibrated"]:7d}")
+        values = f"{error['default']:9.1f}{error['calibrated']:12.1f}{count['calibrated']:7d}"
+        lines.append(f"  {site!s:8}{method!s:8}{flux!s:6}{values}")
     return lines
 
 
