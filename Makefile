@@ -19,7 +19,7 @@ help:
 	@echo "make clean    remove what was built, .venv included"
 
 demo: $(VENV)/wheel
-	$(BIN)/tilth demo
+	$(BIN)/tilth demo --force
 
 test: $(VENV)/test $(VENV)/wheel
 	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_OPTIONS)
