@@ -130,7 +130,8 @@ def _gather(
     facts = provenance("run", experiment, stopwatch)
     notes = [f"Reported but kept out of means: {', '.join(kept_out)}."] if kept_out else []
     write_facts(
-        partial / FINISHED, {**facts, "name": experiment.name, "notes": notes, "not_in_means": kept_out}
+        partial / FINISHED,
+        {**facts, "name": experiment.name, "notes": notes, "kept_out_of_means": list(kept_out)},
     )
     write_report(partial)
 

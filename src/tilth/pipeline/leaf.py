@@ -23,10 +23,10 @@ DEMONSTRATION = {
     "name": "leaf-demo",
     "kind": "synthetic",
     "formulations": ["V", "V+B"],
-    "runs": 3,
+    "runs": 1,
     "learning": {"iterations": 1000},
 }
-"""The experiment of ``tilth leaf demo``: generated leaves of nine plant types, three draws of noise."""
+"""The experiment of ``tilth leaf demo``: generated leaves of nine plant types."""
 
 
 def run_leaf(

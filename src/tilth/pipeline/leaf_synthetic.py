@@ -42,10 +42,13 @@ def synthetic_tables(
     total = 2 * len(experiment.formulations)
     for done, name in enumerate(experiment.formulations):
         truth = _truth(experiment, table, points, name)
+        choices = dataclasses.replace(experiment.learning.networks(), embedding=0)
+        build = formulation_builder(name, points, choices)
+        problem = LeafProblem(experiment.model.model(), points, truth.net, jnp.asarray(train), build)
         for step, noise in enumerate((0.0, experiment.noise)):
             if progress:
                 progress(2 * done + step, total, f"learning: {name}, noise {100 * noise:g} %")
-            found = _recover(experiment, points, train, truth, name, noise)
+            found = _recover(experiment, problem, truth, noise)
             for key, frame in found.items():
                 parts.setdefault(key, []).append(frame.assign(formulation=name, noise=noise))
     if progress:
@@ -81,17 +84,16 @@ def _truth(experiment: LeafExperiment, table: LeafTable, points: LeafPoints, nam
 
 
 def _recover(
-    experiment: LeafExperiment, points: LeafPoints, train: np.ndarray, truth: Truth, name: str, noise: float
+    experiment: LeafExperiment, problem: LeafProblem, truth: Truth, noise: float
 ) -> dict[str, pd.DataFrame]:
+    """Trains on photosynthesis with relative ``noise``, every run with its own noise and networks."""
     runs = experiment.runs if noise else 1
-    model, mask = experiment.model.model(), jnp.asarray(train)
+    model, points, mask = problem.model, problem.points, problem.train
+    train = np.asarray(mask)
     key_noise, key_networks = jax.random.split(jax.random.key(experiment.seed))
     sigma = noise * float(jnp.mean(truth.net))
     errors = jax.random.normal(key_noise, (runs, points.count), truth.net.dtype)
     observed = truth.net[None] + sigma * errors
-    choices = dataclasses.replace(experiment.learning.networks(), embedding=0)
-    build = formulation_builder(name, points, choices)
-    problem = LeafProblem(model, points, truth.net, mask, build)
     result = experiment.learning.method().solve_many(problem, jax.random.split(key_networks, runs), observed)
     simulated = np.asarray(simulate_many(model, points, result.formulation))
     recovered = _carboxylation(experiment, points, result, truth, mask, sigma)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from tilth.data.containers import SiteRecord, Sites
 from tilth.evaluation.benchmarks import benchmark_scores
+from tilth.evaluation.benchmarks import benchmark_scores
 from tilth.evaluation.facts import site_facts, write_facts
 from tilth.evaluation.parameters_table import parameter_rows
 from tilth.evaluation.scores import score_table
@@ -135,7 +136,8 @@ def scores(outcome: Outcome, splits: Mapping[str, np.ndarray]) -> pd.DataFrame:
                 variables=tuple(observed),
             )
         )
-    return pd.concat(tables, ignore_index=True)
+    trained = benchmark_scores(outcome.record, splits)
+    return pd.concat([*tables, *([] if trained.empty else [trained])], ignore_index=True)
 
 
 def _saved(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

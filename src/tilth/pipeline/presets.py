@@ -17,8 +17,6 @@ from tilth.networks.training import TrainingSettings
 from tilth.pipeline.land_model import class_defaults
 from tilth.surrogates.settings import SurrogateSettings, preset
 
-CHUNK = 32
-"""Members of an ensemble that are run side by side, and kept together."""
 DESIGNS = {"quick": ("sobol", 128), "paper": ("one-at-a-time", 0)}
 """Design and members of the ensemble by preset; the paper's has four levels a parameter."""
 DIRECT_STEPS = {"quick": 60, "paper": 200}

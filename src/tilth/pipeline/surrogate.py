@@ -9,8 +9,8 @@ from tilth.config import Experiment
 from tilth.data.containers import Sites
 from tilth.ensembles.design import latin_hypercube
 from tilth.ensembles.run import run_ensemble
-from tilth.models.matsiro.model import Matsiro
-from tilth.pipeline.presets import CHUNK, ensemble_design, surrogate_settings
+from tilth.models.base import AbstractLandModel
+from tilth.pipeline.presets import ensemble_design, surrogate_settings
 from tilth.pipeline.workplace import Workplace
 from tilth.surrogates.files import save_surrogate
 from tilth.surrogates.land_model import SurrogateLandModel
@@ -23,7 +23,7 @@ AUDIT_STEPS = 700
 
 
 def trained_surrogate(
-    experiment: Experiment, model: Matsiro, sites: Sites, place: Workplace, key: PRNGKeyArray
+    experiment: Experiment, model: AbstractLandModel, sites: Sites, place: Workplace, key: PRNGKeyArray
 ) -> tuple[SurrogateLandModel, dict[str, pd.DataFrame]]:
     """The surrogate of ``model`` at the sites, with its training curve and audit as tables.
 
@@ -32,7 +32,7 @@ def trained_surrogate(
     design = ensemble_design(experiment, sites.records)
     with place.stopwatch.stage("ensemble"):
         store = run_ensemble(
-            model, design, sites, place.checkpoints / "ensemble.zarr", chunk=CHUNK, progress=place.progress
+            model, design, sites, place.checkpoints / "ensemble.zarr", progress=place.progress
         )
     with place.stopwatch.stage("surrogate"):
         surrogate = train_surrogate(
@@ -59,11 +59,15 @@ def trained_surrogate(
 
 
 def audit_table(
-    experiment: Experiment, model: Matsiro, surrogate: SurrogateLandModel, sites: Sites, place: Workplace
+    experiment: Experiment,
+    model: AbstractLandModel,
+    surrogate: SurrogateLandModel,
+    sites: Sites,
+    place: Workplace,
 ) -> pd.DataFrame:
     """Values of the model and the surrogate at the same steps of members that it was not trained on."""
     design = latin_hypercube(model.space, AUDIT_MEMBERS, experiment.seed + 1_000_003)
-    store = run_ensemble(model, design, sites, place.checkpoints / "audit.zarr", chunk=AUDIT_MEMBERS)
+    store = run_ensemble(model, design, sites, place.checkpoints / "audit.zarr")
     simulated = surrogate.run(jnp.asarray(store.thetas, sites.step.dtype), sites)
     generator = np.random.default_rng(experiment.seed)
     parts = []

@@ -1,0 +1,199 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tilth.pipeline.calibrate
+import tilth.pipeline.land_model
+from bucket_tower import BucketTower, twin_experiment
+from tilth.evaluation.parameters_table import PARAMETER_COLUMNS
+from tilth.evaluation.scores import SCORE_COLUMNS
+from tilth.evaluation.simulation_file import read_simulation
+from tilth.pipeline.calibrate import calibrate
+from tilth.pipeline.experiment import run_experiment
+from tilth.pipeline.simulate import simulate
+
+ARTEFACTS = {"parameters.csv", "scores.csv", "simulation.nc", "run.json", "report.html"}
+
+
+@pytest.fixture(autouse=True)
+def small_model(monkeypatch):
+    monkeypatch.setattr(tilth.pipeline.land_model, "Matsiro", BucketTower)
+
+
+@pytest.fixture
+def quick_report(monkeypatch):
+    """Reports are drawn in one test only; the others write a stand-in."""
+
+    def stand_in(folder):
+        (folder / "report.html").write_text("report")
+
+    for module in ("calibrate", "experiment", "simulate"):
+        monkeypatch.setattr(f"tilth.pipeline.{module}.write_report", stand_in)
+
+
+def heldout_rmse(folder):
+    scores = pd.read_csv(folder / "scores.csv")
+    native = scores[(scores["split"] == "heldout") & (scores["resolution"] == "native")]
+    native = native[native["method"].isin(["direct", "mdpl"]) & (native["target"] == "raw")]
+    return native.set_index(["variable", "run"])["rmse"]
+
+
+def test_direct_calibration_of_a_twin_recovers_its_fluxes(tmp_path):
+    told = []
+    settings = twin_experiment(sizes={"direct-iterations": 30})
+    outcome = calibrate(settings, tmp_path / "out", progress=lambda *message: told.append(message))
+    folder = tmp_path / "out"
+    assert {p.name for p in folder.iterdir()} >= ARTEFACTS
+    rmse = heldout_rmse(folder)
+    for flux in ("Qle", "Qh"):
+        assert rmse[flux, "calibrated"] < 0.7 * rmse[flux, "default"]
+    parameters = pd.read_csv(folder / "parameters.csv")
+    assert tuple(parameters.columns) == PARAMETER_COLUMNS and len(parameters) == 3
+    np.testing.assert_allclose(parameters["value"], outcome.learned, rtol=1e-8)
+    assert tuple(pd.read_csv(folder / "scores.csv").columns) == SCORE_COLUMNS
+    simulation = read_simulation(folder / "simulation.nc")
+    assert set(simulation.runs) == {"default", "calibrated"}
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["site"]["name"] == "SY-One" and facts["method"] == "direct" and facts["seed"] == 0
+    assert set(facts["truth"]) == {"rlfv", "gradm", "vmax0"} and facts["unconverged"]["calibrated"] == 0
+    assert facts["options"]["sizes"]["members"] == 8 and facts["seconds"]["direct"] > 0
+    assert facts["sources"]["lai"].startswith("climatology")
+    assert any("direct" in message for _, _, message in told)
+
+
+def test_mdpl_learns_through_its_surrogate(tmp_path, quick_report):
+    folder = tmp_path / "out"
+    outcome = calibrate(twin_experiment(method="mdpl"), folder)
+    assert {p.name for p in folder.iterdir()} >= {*ARTEFACTS, "history.csv", "audit.csv"}
+    outcome.space.check(outcome.learned)
+    history = pd.read_csv(folder / "history.csv")
+    assert list(history["stage"]) == ["surrogate"] * 2 + ["mdpl"] * 2
+    audit = pd.read_csv(folder / "audit.csv")
+    assert set(audit["variable"]) == {"Qle", "Qh"} and np.isfinite(audit[["model", "surrogate"]]).all(
+        axis=None
+    )
+    assert (folder / "checkpoints" / "ensemble.zarr").is_dir()
+
+
+@pytest.mark.parametrize("method", ["direct", "mdpl"])
+def test_an_interrupted_calibration_resumes_with_identical_results(tmp_path, method, quick_report):
+    settings = twin_experiment(method=method)
+    straight = calibrate(settings, tmp_path / "straight")
+
+    def interrupt(done, total, message):
+        if message.startswith(f"{method}:"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(settings, tmp_path / "resumed", progress=interrupt)
+    assert {p.name for p in (tmp_path / "resumed").iterdir()} == {"checkpoints"}
+    resumed = calibrate(settings, tmp_path / "resumed", resume=True)
+    assert np.array_equal(straight.learned, resumed.learned)
+    tables = [(tmp_path / name / "scores.csv").read_bytes() for name in ("straight", "resumed")]
+    assert tables[0] == tables[1]
+
+
+def test_a_simulation_has_the_defaults_of_the_class_and_of_the_site(tmp_path, quick_report):
+    outcome = simulate(twin_experiment(defaults="site"), tmp_path / "out")
+    assert set(outcome.runs) == {"default", "default_site"}
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert "report.html" in names and "parameters.csv" not in names
+
+
+def test_values_that_are_set_replace_defaults(tmp_path, quick_report):
+    outcome = simulate(twin_experiment(set={"gradm": 3.0}), tmp_path / "out")
+    assert outcome.defaults[outcome.space.names.index("gradm")] == 3.0
+
+
+def test_a_failed_model_is_a_numerical_failure_that_leaves_nothing_behind(
+    tmp_path, monkeypatch, quick_report
+):
+    monkeypatch.setattr(tilth.pipeline.calibrate, "read_sites", lambda e, root: [record_of(e)])
+    monkeypatch.setattr(
+        tilth.pipeline.land_model, "Matsiro", lambda **fields: BucketTower(**fields, broken=True)
+    )
+    with pytest.raises(FloatingPointError):
+        calibrate(twin_experiment(), tmp_path / "runs" / "out")
+    assert not (tmp_path / "runs" / "out" / "run.json").exists()
+
+
+def record_of(settings):
+    from tilth.data.weather import synthetic_site, with_twin_observations
+
+    record = synthetic_site("SY-One", plant_class="woodland", climate="temperate", years=0.12, seed=0)
+    sun = record.forcing["shortwave_down"]
+    return with_twin_observations(record, {"Qle": 0.3 * sun, "Qh": 0.2 * sun}, 0.1, 0, 0.1)
+
+
+def two_sites(**changes):
+    sites = [
+        {
+            "synthetic": {
+                "name": f"SY-{n}",
+                "class": "woodland",
+                "climate": "temperate",
+                "years": 0.1,
+                "seed": n,
+            }
+        }
+        for n in (1, 2)
+    ]
+    sites[1]["in-means"] = False
+    return twin_experiment(sites=sites, **changes)
+
+
+def test_an_experiment_joins_the_tables_of_its_sites_and_resumes(tmp_path, quick_report):
+    settings = two_sites(method=["direct"])
+
+    def interrupt(done, total, message):
+        if message.startswith("2/2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(settings, tmp_path / "out", progress=interrupt)
+    first = tmp_path / "out" / "checkpoints" / "finished" / "SY-1-direct"
+    before = (first / "SY-1-direct" / "run.json").stat().st_mtime_ns
+    run_experiment(settings, tmp_path / "out", resume=True)
+    done = tmp_path / "out" / "sites" / "SY-1-direct" / "run.json"
+    assert json.loads(done.read_text())["method"] == "direct" and done.stat().st_mtime_ns >= before
+    scores = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert {"SY-1", "SY-2"} == set(scores["site"])
+    assert len(pd.read_csv(tmp_path / "out" / "parameters.csv")) == 6
+    facts = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert facts["kept_out_of_means"] == ["SY-2"] and "SY-2" in facts["notes"][0]
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_sites_can_be_learned_together(tmp_path, quick_report):
+    run_experiment(two_sites(together=True), tmp_path / "out")
+    sites = sorted(p.name for p in (tmp_path / "out" / "sites").iterdir())
+    assert sites == ["SY-1-direct", "SY-2-direct"]
+
+
+def test_the_same_site_twice_is_refused(tmp_path, quick_report):
+    site = {"synthetic": {"name": "SY-1", "class": "woodland", "climate": "temperate", "years": 0.1}}
+    with pytest.raises(ValueError, match="the sites SY-1 occur more than once"):
+        run_experiment(twin_experiment(sites=[site, {**site, "in-means": False}]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_calibrate_takes_one_site_and_one_method(tmp_path, quick_report):
+    with pytest.raises(ValueError, match="expected one site and one method, got 2 sites and 1 methods"):
+        calibrate(two_sites(), tmp_path / "out")
+    with pytest.raises(ValueError, match="expected one site to simulate, got 2"):
+        simulate(two_sites(), tmp_path / "out")
+
+
+def test_unknown_options_of_the_land_model_are_refused(tmp_path, quick_report):
+    with pytest.raises(ValueError, match="unknown options of the land model river"):
+        simulate(twin_experiment(model={"river": True}), tmp_path / "out")
+
+
+def test_a_truth_outside_the_bounds_is_refused(tmp_path, quick_report):
+    synthetic = {
+        "name": "S", "class": "woodland", "climate": "temperate", "years": 0.1, "truth": {"gradm": 99.0},
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="parameters outside their bounds"):
+        simulate(twin_experiment(sites=[{"synthetic": synthetic}]), tmp_path / "out")
