@@ -7,8 +7,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from helpers_models import SPACE, small_record
 
+from helpers_models import SPACE, small_record
 from tilth.data.containers import FILLED, MEASURED, Observation, SiteRecord, Sites
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
 from tilth.parameters.space import ParameterSpace

@@ -1,9 +1,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from helpers_calibration import BucketModel, twin_record
 from helpers_models import SPACE
-
 from tilth.calibration.base import Problem
 from tilth.calibration.parameter_map import ParameterMap
 from tilth.calibration.rules import PerSite, Shared
@@ -19,7 +19,9 @@ def test_unknown_or_no_free_parameters_are_refused():
 
 
 def test_starts_of_another_shape_or_outside_their_bounds_are_refused():
-    with pytest.raises(ValueError, match=r"starts must hold 3 values for each of 2 sites, got shape \(1, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"starts must hold 3 values for each of 2 sites, got shape \(1, 3\)"
+    ):
         Problem.of(BucketModel(), SITES, starts=np.ones((1, 3)))
     outside = np.tile(SPACE.upper * 2.0, (2, 1))
     with pytest.raises(ValueError, match="parameters outside their bounds: rlfv"):

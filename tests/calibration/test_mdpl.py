@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from helpers_calibration import BucketModel, twin_record
 from helpers_models import SPACE
-
 from tilth.calibration.base import Problem, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.mdpl import Mdpl

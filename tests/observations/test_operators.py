@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from helpers_calibration import twin_record
 
+from helpers_calibration import twin_record
 from tilth.data.containers import FILLED, MEASURED, Observation
 from tilth.observations.operators import (
     TARGETS,

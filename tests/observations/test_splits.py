@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from helpers_models import small_record
 
+from helpers_models import small_record
 from tilth.observations.splits import inner_blocks, split_record
 
 

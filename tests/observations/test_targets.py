@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from helpers_calibration import twin_record
 
+from helpers_calibration import twin_record
 from tilth.data.containers import FILLED, Observation
 from tilth.observations.operators import RawFluxes
 from tilth.observations.splits import split_record

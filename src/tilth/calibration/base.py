@@ -74,8 +74,8 @@ class Problem(eqx.Module):
         unknown = [name for name in chosen if name not in space.names]
         if unknown or not chosen:
             raise ValueError(
-                f"expected parameters to learn out of {', '.join(space.names)}, got {', '.join(unknown) or 'none'}: "
-                "name them among the model's parameters"
+                f"expected parameters to learn out of {', '.join(space.names)}, "
+                f"got {', '.join(unknown) or 'none'}: name them among the model's parameters"
             )
         values = default_thetas(space, sites) if starts is None else np.asarray(starts)
         if values.shape != (len(sites.records), len(space.names)):
@@ -102,7 +102,7 @@ class Problem(eqx.Module):
         return ParameterMap(self.model.space, self.starts, self.free)
 
     def identity(self) -> dict[str, Any]:
-        """Plain values that tell problems apart, for checkpoints: names, choices and digests of the arrays."""
+        """Plain values that tell problems apart, for checkpoints: names, choices and array digests."""
         targets, forcing = self.targets, self.sites.forcing
         observed = (targets.observed, targets.fit, targets.validation)
         return {
@@ -152,7 +152,7 @@ class AbstractCalibrator(eqx.Module):
         checkpoint: Path | None = None,
         progress: Progress | None = None,
     ) -> Result:
-        """What is learned; a numerical failure is a status. Goes on from ``checkpoint`` where there is one."""
+        """What is learned; a numerical failure is a status. Goes on from ``checkpoint`` if there is one."""
 
 
 def calibrate(
@@ -164,7 +164,7 @@ def calibrate(
     progress: Progress | None = None,
     throw: bool = True,
 ) -> Result:
-    """Solves ``problem`` with ``method``; raises ``FloatingPointError`` for a failed one unless not ``throw``.
+    """What ``method`` learns of ``problem``; ``FloatingPointError`` for a failure unless not ``throw``.
 
     With ``checkpoint``, a file, an interrupted calibration goes on with identical results.
     """
@@ -176,8 +176,9 @@ def calibrate(
     result = method.solve(problem, key, checkpoint=checkpoint, progress=progress)
     if throw and result.status is Status.NOT_FINITE:
         raise FloatingPointError(
-            f"{result.status.value} at {', '.join(problem.sites.names)} after {result.history.loss.size} steps: "
-            "expected finite ones; lower the learning rate, or look at the forcing with `tilth check`"
+            f"{result.status.value} at {', '.join(problem.sites.names)} "
+            f"after {result.history.loss.size} steps: expected finite ones; "
+            "lower the learning rate, or look at the forcing with `tilth check`"
         )
     return result
 

@@ -23,7 +23,7 @@ FACTOR_RANGE = (0.5, 1.1)
 
 
 class Candidates(eqx.Module):
-    """Trained arrays: free offsets or generators, and unconstrained closure factors where they are learned."""
+    """Trained arrays: free offsets or generators, and unconstrained closure factors if they are learned."""
 
     offsets: Float[Array, "start site free"] | None
     generators: Generator | None

@@ -1,4 +1,4 @@
-"""How candidates go downhill: Adam with a falling rate, or L-BFGS. A choice of scheme is one of these objects."""
+"""How candidates go downhill: Adam with a falling rate, or L-BFGS; a choice of scheme is one of these."""
 
 import abc
 from collections.abc import Callable

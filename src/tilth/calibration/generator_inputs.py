@@ -62,8 +62,8 @@ class GeneratorEncoder(eqx.Module):
         count = len(features) // self.window
         if count == 0:
             raise ValueError(
-                f"{record.attributes.name}: the calibration part has {len(features)} steps, expected a window of "
-                f"{self.window} at least: give a longer record"
+                f"{record.attributes.name}: the calibration part has {len(features)} steps, "
+                f"expected a window of {self.window} at least: give a longer record"
             )
         return features[: count * self.window].reshape(count, self.window, -1)
 

@@ -212,14 +212,14 @@ def _surrogate(problem: Problem) -> WindowSurrogate:
     model = problem.model
     if not isinstance(model, WindowSurrogate):
         raise TypeError(
-            f"mdpl learns through a trained surrogate, got {type(model).__name__}: train one on an ensemble, or use "
-            "direct"
+            f"mdpl learns through a trained surrogate, got {type(model).__name__}: "
+            "train one on an ensemble, or use direct"
         )
     missing = [name for name in problem.targets.variables if name not in model.tasks]
     if missing:
         raise ValueError(
-            f"the surrogate simulates {', '.join(model.tasks)}, the problem needs {', '.join(missing)} too: train a "
-            "surrogate of all of them"
+            f"the surrogate simulates {', '.join(model.tasks)}, the problem needs {', '.join(missing)} too: "
+            "train a surrogate of all of them"
         )
     return model
 

@@ -43,7 +43,8 @@ class PerSite(AbstractParameterRule):
         unknown = [name for name in sites.names if name not in self.names]
         if unknown:
             raise ValueError(
-                f"no parameters were learned for {', '.join(unknown)}: expected sites out of {', '.join(self.names)}; "
+                f"no parameters were learned for {', '.join(unknown)}: "
+                f"expected sites out of {', '.join(self.names)}; "
                 "calibrate them, or learn a rule with a generator, which knows sites it has not seen"
             )
         rows = np.array([self.names.index(name) for name in sites.names])

@@ -88,7 +88,7 @@ class WindowObjective:
         return WindowObjective(self.problem, self.parameters, starts=1, days=self.days, prior=self.prior)
 
     def states(self, candidates: Candidates) -> Any:
-        """States at the beginning of all windows from full runs, spun up, with each candidate's parameters."""
+        """States at the beginning of all windows, from full spun-up runs with each candidate's parameters."""
         thetas = self.thetas(candidates)
         runs = [
             self.model.trajectory_states(theta, self.problem.sites, self.length, self.inside)
@@ -135,7 +135,7 @@ class WindowObjective:
         per_window = thetas[:, windows.site].reshape(-1, count)
         names = problem.targets.variables
         outputs, ends = self.model.run_windows(per_window, problem.sites, columns, states, names)
-        fit, fitted = self._losses(outputs, data, data.fit, candidates)
+        fit, _ = self._losses(outputs, data, data.fit, candidates)
         watched, seen = self._losses(outputs, data, data.validation, candidates)
         fit, watched = fit.reshape(starts, sites), watched.reshape(starts, sites)
         seen = seen.reshape(starts, sites)

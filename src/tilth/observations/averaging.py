@@ -18,8 +18,8 @@ def block_means(
     """
     if steps < 1 or values.shape[0] % steps:
         raise ValueError(
-            f"a series of {values.shape[0]} steps cannot be averaged over blocks of {steps}: expected windows of a "
-            "whole number of blocks"
+            f"a series of {values.shape[0]} steps cannot be averaged over blocks of {steps}: "
+            "expected windows of a whole number of blocks"
         )
     if steps == 1:
         return jnp.where(counts, values, 0.0), counts

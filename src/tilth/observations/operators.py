@@ -87,8 +87,9 @@ class CorrectedFluxes(AbstractTarget):
         needed = [v for v in (*TURBULENT, "Rnet", "Qg") if v not in record.observations]
         if needed:
             raise ValueError(
-                f"{record.attributes.name}: corrected fluxes need Qle_cor and Qh_cor, or measured Qle, Qh, Rnet and "
-                f"Qg; the record has no {', '.join(needed)}: use the target raw or closure"
+                f"{record.attributes.name}: corrected fluxes need Qle_cor and Qh_cor, "
+                f"or measured Qle, Qh, Rnet and Qg; the record has no {', '.join(needed)}: "
+                "use the target raw or closure"
             )
         factor = bowen_ratio_factor(record, split_record(record))
         return {**raw, **{v: raw[v] * factor for v in turbulent}}

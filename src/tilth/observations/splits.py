@@ -24,7 +24,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class InnerBlocks:
-    """Steps of the calibration part to fit, and those in between that decide when to stop, ``[time]`` each."""
+    """Steps of the calibration part to fit, and those between that decide when to stop, ``[time]``."""
 
     fit: np.ndarray
     validation: np.ndarray
@@ -42,8 +42,8 @@ def split_record(record: SiteRecord, share: float = CALIBRATION_SHARE) -> Split:
     before = record.time < midnight
     if before.all() or not before.any():
         raise ValueError(
-            f"{record.attributes.name}: a record of {len(record.time)} steps of {record.step:g} s cannot be cut at a "
-            "midnight into a calibration and a held-out part: give at least two days"
+            f"{record.attributes.name}: a record of {len(record.time)} steps of {record.step:g} s "
+            "cannot be cut at a midnight into a calibration and a held-out part: give at least two days"
         )
     return Split(before, ~before)
 

@@ -64,7 +64,7 @@ def _refuse_empty(records: Sequence[SiteRecord], variables: Sequence[str], fit: 
     empty = [r.attributes.name for r, some in zip(records, learnable, strict=True) if not some]
     if empty:
         raise ValueError(
-            f"{', '.join(empty)}: fewer than {MINIMUM_SCORED} steps of {' and '.join(variables)} are scored in the "
-            "calibration part, nothing can be learned: expected measured fluxes where all forcings are in range; "
-            "look at `tilth check`"
+            f"{', '.join(empty)}: fewer than {MINIMUM_SCORED} steps of {' and '.join(variables)} are scored "
+            "in the calibration part, nothing can be learned: expected measured fluxes where all forcings "
+            "are in range; look at `tilth check`"
         )
