@@ -111,7 +111,7 @@ def test_an_unknown_method_is_refused(tmp_path, tower):
         (["--parameters", "vegh,height"], "unknown parameters ['height']"),
         (["--set", "vegh=99"], "vegh = 99 lies outside its bounds: expected a value from 0.5 to 40 m"),
         (["--set", "vegh"], "--set expects NAME=VALUE such as vegh=12.5, got 'vegh'"),
-        (["--seed", "many"], "many"),
+        (["--seed", "many"], "--seed"),
         (["--neurons", "9"], "--neurons"),
     ],
 )

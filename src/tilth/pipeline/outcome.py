@@ -11,7 +11,6 @@ import pandas as pd
 
 from tilth.data.containers import SiteRecord, Sites
 from tilth.evaluation.benchmarks import benchmark_scores
-from tilth.evaluation.benchmarks import benchmark_scores
 from tilth.evaluation.facts import site_facts, write_facts
 from tilth.evaluation.parameters_table import parameter_rows
 from tilth.evaluation.scores import score_table
