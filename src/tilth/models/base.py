@@ -28,4 +28,4 @@ class AbstractLandModel(eqx.Module):
 
     @abc.abstractmethod
     def run(self, thetas: Float[Array, "member #site param"], sites: Sites) -> EnsembleOutputs:
-        """Series simulated with the physical parameter values ``thetas`` (in the order of ``space.names``)."""
+        """Series simulated with physical parameter values ``thetas``, in the order of ``space.names``."""

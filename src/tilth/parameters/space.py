@@ -100,14 +100,12 @@ class ParameterSpace(eqx.Module):
         outside = (theta < self.lower - slack) | (theta > self.upper + slack) | ~np.isfinite(theta)
         bad = [p for i, p in enumerate(self.parameters) if outside[..., i].any()]
         if bad:
-            texts = [
-                f"{p.name} = {theta[..., self.names.index(p.name)].ravel()[:3]} not in [{p.lower}, {p.upper}] {p.unit}"
-                for p in bad
-            ]
+            values = {p: theta[..., self.names.index(p.name)].ravel()[:3] for p in bad}
+            texts = [f"{p.name} = {values[p]} not in [{p.lower}, {p.upper}] {p.unit}" for p in bad]
             raise ValueError("parameters outside their bounds: " + "; ".join(texts))
 
     def _range(self, like: Array) -> tuple[Array, Array, Array]:
-        """Ends of the ranges and which are logarithmic, in the type and with the number of axes of ``like``."""
+        """Ends of the ranges and which are logarithmic, with the type and number of axes of ``like``."""
         logarithmic = np.array([p.scale == "log" for p in self.parameters])
         low = np.array([np.log(p.lower) if p.scale == "log" else p.lower for p in self.parameters])
         high = np.array([np.log(p.upper) if p.scale == "log" else p.upper for p in self.parameters])

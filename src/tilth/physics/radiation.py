@@ -68,9 +68,7 @@ def mixed_scattering(reflectance: Array, transmittance: Array) -> tuple[Array, A
 
 def diffuse_extinction(reflectance: Array, transmittance: Array) -> Array:
     """Extinction of diffuse radiation per leaf area [-]: F d_f sqrt((1-t)^2 - r^2), scattering mixed."""
-    return (
-        LEAF_ORIENTATION * DIFFUSIVITY * jnp.sqrt((1.0 - transmittance) ** 2 - reflectance**2)
-    )
+    return LEAF_ORIENTATION * DIFFUSIVITY * jnp.sqrt((1.0 - transmittance) ** 2 - reflectance**2)
 
 
 def two_stream(
@@ -113,10 +111,7 @@ def two_stream(
     albedo_beam = -c3 * albedo_diffuse + c4 + (a1 - a2) * k * beam * decay / x
     through = (1.0 - a2) * (a1 - ground_diffuse_albedo) - (1.0 - a1) * (a2 - ground_diffuse_albedo)
     ground_diffuse = through * decay / x
-    ground_beam = (
-        -c3 * ground_diffuse
-        + (k * ((1.0 - a1) - (1.0 - a2) * decay**2) / x + c3 - c4 + 1.0) * beam
-    )
+    ground_beam = -c3 * ground_diffuse + (k * ((1.0 - a1) - (1.0 - a2) * decay**2) / x + c3 - c4 + 1.0) * beam
     return TwoStream(albedo_beam, albedo_diffuse, ground_beam, ground_diffuse)
 
 

@@ -38,9 +38,7 @@ def surface_runoff(water: PerColumn, saturated_fraction: PerColumn, conductivity
     return supply * saturated_fraction + excess * (1.0 - saturated_fraction)
 
 
-def hillslope_runoff(
-    saturation: PerLayer, potential: PerLayer, conductivity: PerColumn
-) -> HillslopeRunoff:
+def hillslope_runoff(saturation: PerLayer, potential: PerLayer, conductivity: PerColumn) -> HillslopeRunoff:
     """Saturated fraction and base flow of a TOPMODEL slope (Beven and Kirkby 1979 as in MATSIRO6).
 
     The water table stands above the lowest unsaturated layer by its matric potential [m]; the choice of

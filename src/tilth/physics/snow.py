@@ -78,9 +78,7 @@ def mass_per_cover(mass: PerColumn, cover: PerColumn) -> Array:
     return jnp.where(thin, 2.0 * COVER_WIDTH * FULL_COVER, mass / jnp.where(thin, 1.0, cover))
 
 
-def base_conductance(
-    mass: PerColumn, soil_conductance: PerColumn
-) -> Array:
+def base_conductance(mass: PerColumn, soil_conductance: PerColumn) -> Array:
     """Conductance between pack and first soil node [W m-2 K-1]; ``mass`` per covered area [kg m-2]."""
     return 1.0 / (1.0 / soil_conductance + 0.5 * mass / (DENSITY_SNOW * SNOW_CONDUCTIVITY))
 
@@ -118,9 +116,7 @@ def update_snow(
     melt = jnp.clip(surplus / LATENT_HEAT_FUSION, 0.0, available)
     cold = jnp.maximum(-surplus, 0.0)
     liquid = forcing.rain * step + melt
-    refrozen = jnp.minimum(
-        jnp.minimum(liquid, cold / LATENT_HEAT_FUSION), REFREEZE_FRACTION * available
-    )
+    refrozen = jnp.minimum(jnp.minimum(liquid, cold / LATENT_HEAT_FUSION), REFREEZE_FRACTION * available)
     after = mass - melt + refrozen
     left = jnp.where(present, -(cold - LATENT_HEAT_FUSION * refrozen), 0.0)
     solid = after > LEAST_MASS

@@ -1,5 +1,6 @@
 """Heat in the soil: conduction, freezing and thawing (MATSIRO6 chapter 10)."""
 
+import itertools
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -28,11 +29,11 @@ class Frozen(NamedTuple):
 
 def node_distances() -> list[float]:
     """Distances between the nodes (layer centres) [m]."""
-    return [0.5 * (a + b) for a, b in zip(LAYER_THICKNESS, LAYER_THICKNESS[1:], strict=False)]
+    return [0.5 * (a + b) for a, b in itertools.pairwise(LAYER_THICKNESS)]
 
 
 def heat_conductivity(water: Array, dry: PerColumn) -> Array:
-    """Thermal conductivity [W m-1 K-1] of soil with volumetric ``water`` [m3 m-3]: k0 (1 + 6 tanh(w/0.25))."""
+    """Thermal conductivity [W m-1 K-1] of soil with ``water`` [m3 m-3]: k0 (1 + 6 tanh(w/0.25))."""
     return dry * (1.0 + 6.0 * jnp.tanh(water * 4.0))
 
 
@@ -74,9 +75,7 @@ def conduct(
     return jnp.stack(tridiagonal([-a for a in above], diagonal, [-b for b in below], right))
 
 
-def freeze(
-    temperature: PerLayer, water: PerLayer, ice: PerLayer, *, capacity: list[Array]
-) -> Frozen:
+def freeze(temperature: PerLayer, water: PerLayer, ice: PerLayer, *, capacity: list[Array]) -> Frozen:
     """Liquid freezes below the melting point, ice thaws above it, as far as the layer's heat allows.
 
     No freezing-point depression. Piecewise linear: derivatives hold except where a phase is just used up.

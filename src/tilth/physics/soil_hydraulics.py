@@ -69,7 +69,9 @@ def water_stress(
     return total, weights
 
 
-def pore_humidity(potential: PerColumn, temperature: PerColumn, gas_constant: float = GAS_CONSTANT_VAPOUR) -> Array:
+def pore_humidity(
+    potential: PerColumn, temperature: PerColumn, gas_constant: float = GAS_CONSTANT_VAPOUR
+) -> Array:
     """Relative humidity of the air in the top layer's pores [-], exp(psi g/(R T)) (Kelvin).
 
     MATSIRO6 chapter 5 divides by the gas constant of dry air; that of vapour is physical and the default.

@@ -50,7 +50,13 @@ class SoilWaterUpdate(NamedTuple):
 
 
 def redistribute(
-    water: PerLayer, ice: PerLayer, soil: Soil, fluxes: SoilWaterSinks, *, step: PerColumn, upwind: bool = False
+    water: PerLayer,
+    ice: PerLayer,
+    soil: Soil,
+    fluxes: SoilWaterSinks,
+    *,
+    step: PerColumn,
+    upwind: bool = False,
 ) -> SoilWaterUpdate:
     """Volumetric water of each layer [m3 m-3] after a step [s] of Richards' equation.
 
@@ -70,9 +76,7 @@ def redistribute(
         substep, (water, jnp.zeros_like(fluxes.infiltration)), None, length=SUBSTEPS
     )
     layers, overflow = _supersaturation([water[k] for k in range(len(LAYER_THICKNESS))], soil.porosity)
-    return SoilWaterUpdate(
-        jnp.stack(layers), drained / step, overflow * (DENSITY_WATER / step)
-    )
+    return SoilWaterUpdate(jnp.stack(layers), drained / step, overflow * (DENSITY_WATER / step))
 
 
 class _Flow(NamedTuple):
@@ -93,13 +97,9 @@ def _implicit_step(
     # W^-b once a layer: potential is proportional to it, conductivity to W^3 over its square.
     power = [jnp.exp(-soil.exponent * jnp.log(w)) for w in saturation]
     potential = [soil.saturated_potential * p for p in power]
-    slope = [
-        -soil.exponent * potential[k] / saturation[k] * space[k] for k in range(count)
-    ]
+    slope = [-soil.exponent * potential[k] / saturation[k] * space[k] for k in range(count)]
     conductivity = [soil.conductivity * w**3 / (p * p) for w, p in zip(saturation, power, strict=True)]
-    growth = [
-        (2.0 * soil.exponent + 3.0) * conductivity[k] / saturation[k] * space[k] for k in range(count)
-    ]
+    growth = [(2.0 * soil.exponent + 3.0) * conductivity[k] / saturation[k] * space[k] for k in range(count)]
     unfrozen = [1.0 - jnp.clip(ice[k] / soil.porosity, 0.0, 1.0) for k in range(count)]
 
     flows = []
@@ -111,8 +111,7 @@ def _implicit_step(
         flows.append(
             _Flow(
                 conducts * gradient,
-                -conducts * slope[k] / distance
-                + jnp.where(from_above, passable * growth[k] * gradient, 0.0),
+                -conducts * slope[k] / distance + jnp.where(from_above, passable * growth[k] * gradient, 0.0),
                 conducts * slope[k + 1] / distance
                 + jnp.where(from_above, 0.0, passable * growth[k + 1] * gradient),
             )
@@ -137,9 +136,7 @@ def _implicit_step(
         right.append(bottom.flux - top.flux - sinks[k])
     change = [zero, *tridiagonal(lower, diagonal, upper, right), zero]
     # Moving water by the fluxes at the solution closes the budget whatever the solution's round-off.
-    moved = [
-        flow.flux + flow.above * change[k] + flow.below * change[k + 1] for k, flow in enumerate(flows)
-    ]
+    moved = [flow.flux + flow.above * change[k] + flow.below * change[k + 1] for k, flow in enumerate(flows)]
     layers = [
         water[k] + (moved[k + 1] - moved[k] - sinks[k]) * (step / thickness)
         for k, thickness in enumerate(LAYER_THICKNESS)

@@ -60,9 +60,7 @@ def gas_exchange(
     bounded = minimum(maximum(surface_co2, LEAST_SURFACE_CO2 / stomata.pressure), stomata.co2)
     demand = stomata.slope * maximum(net_mol, 0.0) / bounded
     linear = boundary_conductance - stomata.intercept - demand
-    constant = -boundary_conductance * (
-        stomata.intercept + demand * stomata.vapour / saturated_vapour
-    )
+    constant = -boundary_conductance * (stomata.intercept + demand * stomata.vapour / saturated_vapour)
     conductance = larger_root(linear, constant)
     supply = stomata.pressure * (surface_co2 - 1.6 * net_mol / conductance)
     return GasExchange(net, gross, conductance, internal_co2 - supply)
@@ -78,13 +76,18 @@ def internal_co2_by_bisection(
     iterations: int = 60,
 ) -> Array:
     """Internal CO2 [Pa] by bisection: the slow, certain reference for the coupled Newton iteration."""
-    top = 1.05 * stomata.pressure * (
-        stomata.co2
-        + (1.4 / boundary_conductance + 1.6 / stomata.intercept)
-        * stomata.light_factor
-        * rates.respiration
-        * 1e-6
-    ) + 1.0
+    top = (
+        1.05
+        * stomata.pressure
+        * (
+            stomata.co2
+            + (1.4 / boundary_conductance + 1.6 / stomata.intercept)
+            * stomata.light_factor
+            * rates.respiration
+            * 1e-6
+        )
+        + 1.0
+    )
     low, high = jnp.full_like(top, 0.01), top
     for _ in range(iterations):
         middle = 0.5 * (low + high)

@@ -32,7 +32,8 @@ SHRINK = 0.4
 
 RESTART_OFFSETS = (
     (0.0, 0.0), (5.0, 1.0), (-5.0, -1.0), (0.0, -6.0), (0.0, 6.0), (15.0, 3.0), (-10.0, -8.0), (25.0, 10.0),
-    (-3.0, 3.0), (3.0, -3.0), (10.0, -10.0), (-15.0, 0.0), (40.0, 0.0), (0.0, 15.0), (0.0, -20.0), (-25.0, -25.0),
+    (-3.0, 3.0), (3.0, -3.0), (10.0, -10.0), (-15.0, 0.0), (40.0, 0.0), (0.0, 15.0), (0.0, -20.0),
+    (-25.0, -25.0),
 )  # fmt: skip
 """Ground and canopy temperature less the air's at which a failed search starts again [K]."""
 
@@ -75,13 +76,12 @@ class _Search(NamedTuple):
     iterations: Array
 
 
-def solve_surface(
-    column: SurfaceColumn, guess: Unknowns, *, settings: SolverSettings
-) -> Solution:
+def solve_surface(column: SurfaceColumn, guess: Unknowns, *, settings: SolverSettings) -> Solution:
     """The surface balance of every column, from a first guess.
 
-    Columns form a vector. On snow the ground cannot become warmer than the melting point: there, energy in excess melts.
-    Columns that do not converge keep their best iterate and are flagged; their residuals are in the fluxes.
+    Columns form a vector. On snow the ground cannot become warmer than the melting point: there, energy
+    in excess melts. Columns that do not converge keep their best iterate and are flagged; their residuals
+    are in the fluxes.
     """
     # Without the barrier the compiler computes the column's properties again wherever they are used.
     column = jax.lax.optimization_barrier(column)
@@ -179,9 +179,7 @@ def _moved(column: SurfaceColumn, x: Unknowns, step: Unknowns, damping: Array | 
     )
 
 
-def _iterate(
-    column: SurfaceColumn, search: _Search, *, settings: SolverSettings
-) -> _Search:
+def _iterate(column: SurfaceColumn, search: _Search, *, settings: SolverSettings) -> _Search:
     """Evaluate the trial; accept it and take a Newton step, or come back half way."""
     fluxes, jacobian = _linearised(column, search.trial, largest_zeta=settings.largest_zeta)
     ground, canopy = value(fluxes.ground_residual), value(fluxes.canopy_residual)
@@ -256,7 +254,7 @@ def _search(column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings) -> 
 
 
 def _attempt(column: SurfaceColumn, x: Unknowns, norm: Array, attempt: Array) -> Unknowns:
-    """Where a column starts again: first where it stopped, then further and further from the air's temperature."""
+    """Where a column starts again: where it stopped, then further and further from the air's temperature."""
     offsets = jnp.asarray(RESTART_OFFSETS, x.ground.dtype)[attempt % len(RESTART_OFFSETS)]
     air = column.turbulence.air_temperature
     fresh = (attempt > 0) & (norm > 0.0)
@@ -280,10 +278,8 @@ def _scatter(search: _Search, index: Array, late: _Search) -> _Search:
     return search._replace(trial=trial, norm=norm)
 
 
-def _polished(
-    column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings
-) -> Solution:
-    """Fluxes at the solution with one Newton correction, whose value is round-off and whose slope is exact."""
+def _polished(column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings) -> Solution:
+    """Fluxes at the solution with one Newton correction: its value is round-off, its slope exact."""
     zeta = settings.largest_zeta
     plain = _evaluate(column, x, largest_zeta=zeta)
     dual, jacobian = _linearised(jax.lax.stop_gradient(column), x, largest_zeta=zeta)
@@ -294,9 +290,7 @@ def _polished(
     near = norm + jnp.abs(fixed[2]) < 1e-3
     exact = _newton_step(jacobian, residuals, pinned, guarded=False)
     careful = _newton_step(jacobian, residuals, pinned, guarded=True)
-    correction = Unknowns(
-        *(jnp.where(near, e, c) for e, c in zip(exact, careful, strict=True))
-    )
+    correction = Unknowns(*(jnp.where(near, e, c) for e, c in zip(exact, careful, strict=True)))
     # A column that has not converged is not moved; only its slope is kept.
     moved = Unknowns(*(jnp.where(near, d, d - jax.lax.stop_gradient(d)) for d in correction))
 
@@ -308,9 +302,7 @@ def _polished(
                 flat = flat + part * delta
         return flat
 
-    fluxes = jax.tree.map(
-        corrected, plain, dual, is_leaf=lambda leaf: isinstance(leaf, Dual)
-    )
+    fluxes = jax.tree.map(corrected, plain, dual, is_leaf=lambda leaf: isinstance(leaf, Dual))
     melt = jnp.where(pinned, -fluxes.ground_residual, 0.0)
     fluxes = fluxes._replace(ground_residual=jnp.where(pinned, 0.0, fluxes.ground_residual))
     unknowns = Unknowns(*(v + d for v, d in zip(x, moved, strict=True)))

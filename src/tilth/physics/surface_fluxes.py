@@ -229,9 +229,7 @@ def _longwave(
     to_ground = column.ground_emissivity * column.openness * column.longwave_down
     to_canopy = column.emissivity * covered * column.longwave_down
     ground_loss = from_ground - from_canopy * covered - (column.shortwave_ground + to_ground)
-    canopy_loss = 2.0 * from_canopy * covered - from_ground * covered - (
-        column.shortwave_canopy + to_canopy
-    )
+    canopy_loss = 2.0 * from_canopy * covered - from_ground * covered - (column.shortwave_canopy + to_canopy)
     upward = column.openness * from_ground + covered * from_canopy + reflected
     return ground_loss, canopy_loss, upward
 
@@ -239,4 +237,3 @@ def _longwave(
 def internal_co2_guess(column: SurfaceColumn) -> Array:
     """A first guess of internal CO2 [Pa]: 70 % of the air's."""
     return 0.7 * column.stomata.co2 * column.pressure
-

@@ -94,11 +94,7 @@ def roughness(
     p3 = (ratio + 0.084 * jnp.exp(-15.0 * ratio)) ** 0.15
     p4 = 2.0 * ratio**1.1
     product = (
-        dense
-        * (
-            -jnp.expm1(-p3 * density) + (sparse / dense) ** (1.0 / 0.9) * jnp.exp(-p4 * density)
-        )
-        ** 0.9
+        dense * (-jnp.expm1(-p3 * density) + (sparse / dense) ** (1.0 / 0.9) * jnp.exp(-p4 * density)) ** 0.9
     )
     return Roughness(momentum, product / momentum, ground, above, height - above)
 
@@ -169,7 +165,7 @@ class Surface(NamedTuple):
 
 
 def prepare(profiles: LogProfiles, wind: Float[Array, "..."], air: Float[Array, "..."]) -> Surface:
-    """Constants of the stability iteration; ``wind`` [m s-1] with gustiness, ``air`` potential temperature [K]."""
+    """Constants of the stability iteration; ``wind`` with gustiness [m s-1], ``air`` potential [K]."""
     return Surface(
         profiles,
         jnp.exp(-profiles.momentum),
@@ -201,8 +197,8 @@ def exchange(
     ground = jnp.minimum(ground, LARGEST_GROUND_SHARE * total)
     ground_excess = ground_temperature - surface.air_temperature
     canopy_excess = canopy_temperature - surface.air_temperature
-    buoyancy = -p.height * VON_KARMAN * GRAVITY / (
-        OBUKHOV_REFERENCE_TEMPERATURE * surface.wind * surface.wind
+    buoyancy = (
+        -p.height * VON_KARMAN * GRAVITY / (OBUKHOV_REFERENCE_TEMPERATURE * surface.wind * surface.wind)
     )
     for _ in range(2):
         scale = buoyancy / (momentum * sqrt(momentum))
@@ -210,9 +206,7 @@ def exchange(
         zeta = _bounded(scale * (from_ground + (total - ground) * canopy_excess), largest_zeta)
         zeta_ground = _bounded(scale * from_ground, largest_zeta)
         psi_m, psi_h = stability_functions(zeta, surface.momentum_fraction, surface.heat_fraction)
-        psi_mg, psi_hg = stability_functions(
-            zeta_ground, surface.momentum_fraction, surface.ground_fraction
-        )
+        psi_mg, psi_hg = stability_functions(zeta_ground, surface.momentum_fraction, surface.ground_fraction)
         inverse = 1.0 / (p.momentum + psi_m)
         momentum = neutral * inverse * inverse
         total = neutral * inverse / (p.heat + psi_h)

@@ -36,7 +36,12 @@ def integrate(
 
 @eqx.filter_jit
 def _compiled(
-    column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions, names: tuple[str, ...], shards: int
+    column: Column,
+    state: State,
+    forcing: ColumnForcing,
+    options: MatsiroOptions,
+    names: tuple[str, ...],
+    shards: int,
 ) -> tuple[dict[str, Array], State]:
     if shards == 1:
         return _scan(column, state, forcing, options, names)
@@ -54,7 +59,11 @@ def _compiled(
     run = jax.shard_map(
         functools.partial(_scan, options=options, names=names),
         mesh=mesh,
-        in_specs=(last_axis(wide_column), last_axis(wide_state), jax.tree.map(lambda _: PartitionSpec(), forcing)),
+        in_specs=(
+            last_axis(wide_column),
+            last_axis(wide_state),
+            jax.tree.map(lambda _: PartitionSpec(), forcing),
+        ),
         out_specs=last_axis(shapes),
         check_vma=False,
     )
@@ -64,9 +73,7 @@ def _compiled(
 
 def _padded(tree: Any, padding: int) -> Any:
     """Columns repeated at the end so that devices share them equally."""
-    return jax.tree.map(
-        lambda a: jnp.concatenate([a, a[..., :padding]], axis=-1) if padding else a, tree
-    )
+    return jax.tree.map(lambda a: jnp.concatenate([a, a[..., :padding]], axis=-1) if padding else a, tree)
 
 
 def _scan(

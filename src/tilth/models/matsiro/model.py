@@ -129,7 +129,11 @@ class Matsiro(AbstractLandModel):
         )
 
     def trajectory_states(
-        self, thetas: Float[Array, "site param"], sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None
+        self,
+        thetas: Float[Array, "site param"],
+        sites: Sites,
+        length: int,
+        steps: Sequence[np.ndarray] | None = None,
     ) -> State:
         """States at the beginning of every window of :meth:`cut_windows`, spun up, without derivative.
 
@@ -141,9 +145,7 @@ class Matsiro(AbstractLandModel):
         sources = stretches(sites)
         forcing = source_forcing(sites, sources)
         site = np.array([s.site for s in sources])
-        column = self.columns(
-            jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources))
-        )
+        column = self.columns(jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources)))
         state = self._spun_up(column, forcing, sources)
         kept: dict[tuple[int, int], State] = {}
         last = max(int(starts[window_site == s.site].max(initial=0)) - s.start for s in sources)
@@ -192,7 +194,7 @@ class Matsiro(AbstractLandModel):
     def _gathered(
         self, outputs: dict[str, Array], sources: Sequence[Source], sites: Sites, members: int
     ) -> EnsembleOutputs:
-        """Series of stretches put back on the sites' time axes; steps past a site's end hold its last value."""
+        """Series of stretches back on the sites' time axes; steps past a site's end hold its last value."""
         steps = sites.valid.shape[1]
         collected = {}
         for name, series in outputs.items():
@@ -206,8 +208,8 @@ class Matsiro(AbstractLandModel):
                     full[member, source.site, stop:] = host[source.length - 1, ..., column]
             collected[name] = full
         finite = np.ones((members, len(sites.records)), bool)
-        for series in collected.values():
-            finite &= np.isfinite(series).all(axis=tuple(range(2, series.ndim)))
+        for full in collected.values():
+            finite &= np.isfinite(full).all(axis=tuple(range(2, full.ndim)))
         return EnsembleOutputs({k: jnp.asarray(v) for k, v in collected.items()}, jnp.asarray(finite))
 
 
@@ -240,5 +242,3 @@ def source_forcing(sites: Sites, sources: Sequence[Source], length: int | None =
             for name in ColumnForcing.__dataclass_fields__
         }
     )
-
-

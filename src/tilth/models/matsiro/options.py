@@ -30,7 +30,7 @@ class MatsiroOptions:
     conductivity: Literal["max", "upwind"] = "max"
     largest_zeta: float = 0.5
     spin_up_years: int = 10
-    solver: SolverSettings = SolverSettings()
+    solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
 
     def __post_init__(self) -> None:
         """Refuses values that are not among the choices."""

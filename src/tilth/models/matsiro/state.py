@@ -57,9 +57,7 @@ class ColumnSettings(eqx.Module):
     c4: Bool[Array, " column"]
 
 
-def initial_state(
-    temperature: Float[Array, " column"], porosity: Float[Array, " column"]
-) -> State:
+def initial_state(temperature: Float[Array, " column"], porosity: Float[Array, " column"]) -> State:
     """A state before spin-up: soil at ``temperature`` [K] and 75 % of saturation, no snow, dry leaves."""
     layers = len(LAYER_THICKNESS)
     zero = jnp.zeros_like(temperature)

@@ -61,7 +61,8 @@ class _Surfaces(NamedTuple):
 
     def mean(self, name: str) -> Array:
         """Mean of a flux over both parts."""
-        return sum(self.parts(name))
+        bare, covered = self.parts(name)
+        return bare + covered
 
 
 def step(
@@ -216,7 +217,8 @@ def _integrate_land(
         frozen = soil_heat.Frozen(temperature, ice, jnp.zeros_like(temperature))
 
     stored = sum(
-        c * (new - old) for c, new, old in zip(capacity, frozen.temperature, state.soil_temperature, strict=True)
+        c * (new - old)
+        for c, new, old in zip(capacity, frozen.temperature, state.soil_temperature, strict=True)
     )
     ground_energy = (stored - jnp.sum(frozen.released, axis=0)) / time_step + pack.gained
     thickness = jnp.asarray(soil_heat.LAYER_THICKNESS, moved.water.dtype)[:, None]

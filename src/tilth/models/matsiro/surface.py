@@ -77,9 +77,7 @@ def ground_influence(parameters: Parameters, state: State, roots: Array, options
     )
     potential = jnp.stack(
         [
-            soil_hydraulics.water_potential(
-                layer, parameters["soil_psi_saturated"], parameters["soil_b"]
-            )
+            soil_hydraulics.water_potential(layer, parameters["soil_psi_saturated"], parameters["soil_b"])
             for layer in saturation
         ]
     )
@@ -125,7 +123,8 @@ def surface_column(
     depth = jnp.where(on_snow, pack / DENSITY_SNOW, 0.0)
     height, leaf_area = _above_snow(parameters, weather.leaf_area, depth)
     wet = jnp.clip(
-        state.canopy_water / (parameters["canopy_capacity"] * jnp.maximum(weather.leaf_area, LEAST_LEAF_AREA)),
+        state.canopy_water
+        / (parameters["canopy_capacity"] * jnp.maximum(weather.leaf_area, LEAST_LEAF_AREA)),
         0.0,
         1.0,
     )
