@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -92,6 +94,13 @@ def test_files_are_read_and_named(tmp_path):
     path = tmp_path / "tower.yaml"
     path.write_text(yaml.safe_dump({"sites": [FILES]}))
     assert read_experiment(path).name == "tower"
+
+
+def test_the_experiments_of_the_project_are_valid():
+    folder = Path(__file__).parents[1] / "experiments"
+    assert read_experiment(folder / "quick.yaml").method == ("direct", "mdpl")
+    towers = read_experiment(folder / "seven_towers.yaml")
+    assert [site.in_means for site in towers.sites] == [True] * 7 + [False] * 5
 
 
 @pytest.mark.parametrize(

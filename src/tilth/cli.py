@@ -63,6 +63,34 @@ Irrigation = Annotated[
 ]
 
 
+@contextlib.contextmanager
+def _reporting(dtype: str | None) -> Iterator[Callable[[int, int, str], None]]:
+    """Sets JAX up, shows progress and turns what goes wrong into one message and an exit code."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    try:
+        if dtype is not None:
+            _configure(dtype)
+        with bars:
+            yield _progress(bars)
+    except (ValueError, OSError) as error:
+        _fail(str(error), WRONG_INPUT)
+    except FloatingPointError as error:
+        _fail(f"numerical failure: {error}", NUMERICAL_FAILURE)
+    except KeyboardInterrupt:
+        _fail("interrupted; what was finished is kept, --resume continues", INTERRUPTED)
+    except typer.Exit:
+        raise
+    except Exception:
+        traceback.print_exc()
+        _fail("this is a defect of tilth; please report the lines above", UNEXPECTED)
+
+
 @app.command()
 def demo(out: Out = None, seed: Seed = 0, force: Force = False) -> None:
     """Calibrate synthetic towers whose true parameters are known (about 5 minutes, no data needed)."""
@@ -234,34 +262,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     app(args=None if arguments is None else list(arguments), prog_name="tilth")
 
 
-@contextlib.contextmanager
-def _reporting(dtype: str | None) -> Iterator[Callable[[int, int, str], None]]:
-    """Sets JAX up, shows progress and turns what goes wrong into one message and an exit code."""
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )
-    try:
-        if dtype is not None:
-            _configure(dtype)
-        with bars:
-            yield _progress(bars)
-    except (ValueError, OSError) as error:
-        _fail(str(error), WRONG_INPUT)
-    except FloatingPointError as error:
-        _fail(f"numerical failure: {error}", NUMERICAL_FAILURE)
-    except KeyboardInterrupt:
-        _fail("interrupted; what was finished is kept, --resume continues", INTERRUPTED)
-    except typer.Exit:
-        raise
-    except Exception:
-        traceback.print_exc()
-        _fail("this is a defect of tilth; please report the lines above", UNEXPECTED)
-
-
 def _fail(message: str, code: int) -> None:
     """Prints a message to standard error and exits."""
     typer.echo(f"tilth: {message}", err=True)
@@ -271,9 +271,12 @@ def _fail(message: str, code: int) -> None:
 
 
 def _configure(dtype: str) -> None:
-    """Switches double precision on or off and shows one JAX device a core, before the backend starts."""
+    """Sets precision, one JAX device a core and a cache of compiled code, before the backend starts."""
     import jax
 
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilth" / "jax"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_enable_x64", dtype != "float32")
     with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)

@@ -197,3 +197,11 @@ def test_a_truth_outside_the_bounds_is_refused(tmp_path, quick_report):
     }  # fmt: skip
     with pytest.raises(ValueError, match="parameters outside their bounds"):
         simulate(twin_experiment(sites=[{"synthetic": synthetic}]), tmp_path / "out")
+
+
+def test_a_learned_closure_factor_gets_its_own_rows(tmp_path, quick_report):
+    calibrate(twin_experiment(target="closure"), tmp_path / "out")
+    scores = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert {"raw", "closure"} == set(scores["target"])
+    notes = json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
+    assert any("closure factor" in note for note in notes)

@@ -109,9 +109,17 @@ def _outcome(
     runs: dict[str, dict[str, np.ndarray]],
     learned: Learned,
 ) -> Outcome:
-    targets = {}
+    targets, notes = {}, list(learned.notes)
     if experiment.target == "corrected":
         targets["corrected"] = named_target("corrected").observed(record, FLUXES)
+    factors = learned.result.closure_factor
+    if factors is not None:
+        raw = named_target("closure").observed(record, FLUXES)
+        targets["closure"] = {name: series / factors[index] for name, series in raw.items()}
+        notes.append(
+            f"The learned closure factor is {factors[index]:.3f}: rows of the target closure compare with "
+            "the measured fluxes divided by it."
+        )
     return Outcome(
         record=record,
         space=experiment.space(),
@@ -122,5 +130,5 @@ def _outcome(
         targets=targets,
         tables=learned.tables,
         truth=hidden_truth(experiment, record),
-        notes=learned.notes,
+        notes=notes,
     )
