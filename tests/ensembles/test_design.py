@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import qmc
 
 from helpers_models import SPACE
-from tilth.ensembles.design import latin_hypercube, one_at_a_time, sobol
+from tilth.ensembles.design import around, latin_hypercube, one_at_a_time, sobol
 
 DEFAULTS = np.array([0.11, 9.0, 6e-5])
 
@@ -44,6 +44,17 @@ def test_latin_hypercube_has_one_member_in_each_slice() -> None:
     fractions = np.asarray(SPACE.fraction(jnp.asarray(latin_hypercube(SPACE, 10, 0))))
     for column in fractions.T:
         np.testing.assert_array_equal(np.sort(np.floor(column * 10)), np.arange(10))
+
+
+def test_members_around_a_centre_are_near_it_and_inside_the_box() -> None:
+    members = around(SPACE, DEFAULTS, 200, 1, spread=0.1)
+    SPACE.check(members)
+    away = np.asarray(SPACE.fraction(jnp.asarray(members)) - SPACE.fraction(jnp.asarray(DEFAULTS))[None])
+    # rlfv is a quarter of its range, 2.4 deviations, from its bound: hardly any draw is reflected
+    np.testing.assert_allclose(away[:, :2].std(axis=0), 0.1, rtol=0.1)
+    np.testing.assert_allclose(away[:, :2].mean(axis=0), 0.0, atol=0.01)
+    with pytest.raises(ValueError, match=r"fraction of the range in \(0, 0.5\], got 2.0"):
+        around(SPACE, DEFAULTS, 5, 1, spread=2.0)
 
 
 def test_wrong_sizes_are_refused() -> None:

@@ -117,7 +117,8 @@ def test_another_ensemble_is_refused_and_everything_that_differs_is_named(tmp_pa
     path = tmp_path / "e"
     run_ensemble(AnalyticModel(), THETAS, small_sites(2), path)
     with pytest.raises(
-        ValueError, match=r"model: stored AnalyticModel .*sites: stored site-0 .*members: stored 5, now 3"
+        ValueError,
+        match=r"model: stored AnalyticModel .*sites: stored site-0 .*members: stored 5, now 3 of which",
     ):
         run_ensemble(AnalyticModel(fails_above=1.0), THETAS[:3], small_sites(3), path)
     narrow = SPACE.select(SPACE.names, {"gradm": (2.0, 20.0)})
@@ -125,6 +126,24 @@ def test_another_ensemble_is_refused_and_everything_that_differs_is_named(tmp_pa
         run_ensemble(AnalyticModel(space=narrow), THETAS, small_sites(2), path)
     with pytest.raises(ValueError, match="resuming was not asked for"):
         run_ensemble(AnalyticModel(), THETAS, small_sites(2), path, resume=False)
+
+
+def test_members_are_added_to_a_store(tmp_path) -> None:
+    sites = small_sites(2, 2)
+    run_ensemble(AnalyticModel(), THETAS[:3], sites, tmp_path / "e")
+    tally = Tally()
+    with pytest.raises(ValueError, match="model: stored AnalyticModel"):
+        run_ensemble(Counting(tally=tally), THETAS, sites, tmp_path / "e")
+    grown = run_ensemble(AnalyticModel(), THETAS, sites, tmp_path / "e")
+    whole = run_ensemble(AnalyticModel(), THETAS, sites, tmp_path / "whole")
+    assert grown.succeeded.all()
+    np.testing.assert_array_equal(grown.thetas, whole.thetas)
+    for member in range(5):
+        np.testing.assert_array_equal(grown.series("Qle", member, 1), whole.series("Qle", member, 1))
+    counting = Counting(tally=tally)
+    run_ensemble(counting, THETAS[:3], sites, tmp_path / "counted")
+    run_ensemble(counting, THETAS, sites, tmp_path / "counted")
+    assert tally.calls == [3, 5]  # the second batch is padded to its usual size
 
 
 def test_a_batched_call_has_many_columns_but_fits_in_memory() -> None:

@@ -120,8 +120,21 @@ def test_training_goes_on_bit_for_bit(store, tmp_path) -> None:
     wider = dataclasses.replace(SHORT, sizes=MultitaskSizes(1, 20, 1, 16))
     with pytest.raises(ValueError, match=r"belongs to another run: .*sizes.shared_hidden: saved 16, now 20"):
         train_surrogate(store, SITES, wider, key=KEY, checkpoint=tmp_path / "c")
+    other = run_ensemble(AnalyticModel(), sobol(SPACE, 32, 2), SITES, tmp_path / "other")
+    with pytest.raises(ValueError, match=r"belongs to another run: identity.runs: saved '\w+', now '\w+'"):
+        train_surrogate(other, SITES, SHORT, key=KEY, checkpoint=tmp_path / "c")
     with pytest.raises(ValueError, match="expected a multitask surrogate"):
         load_surrogate(tmp_path / "c")
+
+
+def test_training_starts_from_an_earlier_surrogate(surrogate, store) -> None:
+    little = dataclasses.replace(SETTINGS.training, epochs=1, windows_per_epoch=64, learning_rate=1e-4)
+    settings = dataclasses.replace(SETTINGS, training=little)
+    further = train_surrogate(store, SITES, settings, key=KEY, start=surrogate)
+    assert further.training_loss[0] < 2.0 * surrogate.training_loss[-1]
+    wider = dataclasses.replace(settings, sizes=MultitaskSizes(1, 20, 1, 16))
+    with pytest.raises(ValueError, match="same tasks, window, inputs and sizes only"):
+        train_surrogate(store, SITES, wider, key=KEY, start=surrogate)
 
 
 def test_failed_members_are_not_learnt_from(tmp_path) -> None:

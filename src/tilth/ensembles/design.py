@@ -6,7 +6,7 @@ Sobol) fill the whole box and are what a surrogate should be trained on when its
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import qmc
+from scipy.stats import norm, qmc
 
 from tilth.parameters.space import ParameterSpace
 
@@ -49,6 +49,24 @@ def sobol(space: ParameterSpace, n: int, seed: int) -> np.ndarray:
     _check_size(n)
     exponent = int(np.ceil(np.log2(n)))
     return _physical(space, qmc.Sobol(len(space.names), rng=seed).random_base2(exponent)[:n])
+
+
+def around(
+    space: ParameterSpace, centre: np.ndarray, n: int, seed: int, *, spread: float = 0.1
+) -> np.ndarray:
+    """``[n, param]`` values near ``centre`` ``[param]``: where a surrogate must be best, around an optimum.
+
+    A Latin hypercube of normal deviates; ``spread`` is their standard deviation as a fraction of each
+    parameter's range, in its scale. Values beyond a bound are reflected at it.
+    """
+    _check_size(n)
+    space.check(centre)
+    if not 0.0 < spread <= 0.5:
+        raise ValueError(f"spread is a fraction of the range in (0, 0.5], got {spread}")
+    draws = norm.ppf(qmc.LatinHypercube(len(space.names), rng=seed).random(n))
+    middle = np.asarray(space.fraction(jnp.asarray(centre, dtype=float)[None]))
+    phase = np.mod(middle + spread * draws, 2.0)
+    return _physical(space, np.minimum(phase, 2.0 - phase))
 
 
 def _physical(space: ParameterSpace, fractions: np.ndarray) -> np.ndarray:

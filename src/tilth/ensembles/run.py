@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import importlib.metadata
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +41,8 @@ def run_ensemble(
 
     ``thetas`` is ``[member, 1 | site, param]`` (or ``[member, param]``) in physical units. ``chunk`` members
     are run in one batched call, by default as many as make some 256 columns without filling the memory. An
-    interrupted run goes on where it stopped. Raises ``ValueError`` for values outside their bounds, and for
+    interrupted run goes on where it stopped, and a store whose members come first in ``thetas`` is extended
+    by the others. Raises ``ValueError`` for values outside their bounds, and for
     a store of another model, space, design or sites.
     """
     thetas = _per_site(np.asarray(thetas, dtype=float), sites)
@@ -56,6 +56,8 @@ def run_ensemble(
             )
         store = EnsembleStore.open(path)
         _check_same(store, model, thetas, sites)
+        if len(thetas) > len(store.thetas):
+            store.extend(thetas)
     done = np.zeros(thetas.shape[:2], dtype=bool) if store is None else store.done
     pending = np.flatnonzero(~done.all(axis=1))
     total = len(thetas)
@@ -126,8 +128,10 @@ def _per_site(thetas: np.ndarray, sites: Sites) -> np.ndarray:
 def _check_same(store: EnsembleStore, model: AbstractLandModel, thetas: np.ndarray, sites: Sites) -> None:
     found = store.provenance.differences(provenance_of(model, sites))
     stored = store.thetas
-    if stored.shape != thetas.shape or not math.isclose(float(np.max(np.abs(stored - thetas))), 0.0):
-        found.append(f"members: stored {stored.shape[0]}, now {thetas.shape[0]} or other values")
+    if stored.shape[1:] != thetas.shape[1:] or not np.array_equal(stored, thetas[: len(stored)]):
+        found.append(
+            f"members: stored {len(stored)}, now {len(thetas)} of which the first are not the stored"
+        )
     if found:
         raise ValueError(
             f"the ensemble in {store.path} was run with something else: {'; '.join(found)}. "

@@ -175,6 +175,14 @@ class EnsembleStore:
             array[member, site] = region
         self._group["status"][member, site] = SUCCEEDED if succeeded else FAILED  # type: ignore[index]
 
+    def extend(self, thetas: np.ndarray) -> None:
+        """Make room for more members: ``thetas`` [member, site, param] begins with the stored ones."""
+        names = ("thetas", "status", *(f"outputs/{name}" for name in self.output_names))
+        for name in names[::-1]:
+            array = self._group[name]
+            array.resize((len(thetas), *array.shape[1:]))  # type: ignore[union-attr]
+        self._group["thetas"][:] = thetas  # type: ignore[index]
+
     def series(self, name: str, member: int, site: int) -> np.ndarray:
         """One stored series as a read-only memory map ``[time, ...]``, cut to the length of its site."""
         key = (name, member, site)

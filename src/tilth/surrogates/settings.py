@@ -49,9 +49,9 @@ PRESETS: Mapping[str, SurrogateSettings] = {
     "quick": SurrogateSettings(
         sizes=MultitaskSizes(shared_layers=2, shared_hidden=64, task_layers=1, task_hidden=64),
         training=TrainingSettings(
-            epochs=30,
+            epochs=24,
             windows_per_epoch=20_000,
-            batch_size=256,
+            batch_size=128,
             learning_rate=0.005,
             schedule="cosine",
             rate_factors={"shared": 1.0 / 3.0},

@@ -1,7 +1,9 @@
 """Training a surrogate on an ensemble: Xie et al. 2025, equation 1, on sampled windows."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from tilth.data.containers import Sites
 from tilth.ensembles.store import EnsembleStore
 from tilth.networks.normalisation import Normalisation
-from tilth.networks.training import Progress, train
+from tilth.networks.training import Progress, architecture, train
 from tilth.parameters.space import ParameterSpace
 from tilth.surrogates.features import Features
 from tilth.surrogates.land_model import SurrogateLandModel, combine
@@ -33,25 +35,32 @@ def train_surrogate(
     settings: SurrogateSettings,
     *,
     key: PRNGKeyArray,
+    start: SurrogateLandModel | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> SurrogateLandModel:
     """A surrogate of the model the ensemble was run with, trained on windows of random members.
 
     The loss is the mean squared error of the standardised outputs. Failed members are left out. With
-    ``checkpoint`` training goes on where it stopped, bit for bit. Raises ``ValueError`` if the store lacks a
-    task, holds other sites, or has no member that succeeded.
+    ``checkpoint`` training goes on where it stopped, bit for bit. With ``start`` it begins from the weights
+    and scalings of a surrogate with the same settings, to learn from members that were added. Raises
+    ``ValueError`` if the store lacks a task, holds other sites, or has no member that succeeded.
     """
     space = _space(store, sites, settings)
     split_key, network_key, train_key = jax.random.split(key, 3)
-    inputs = Features.of(sites.records, antecedent=settings.antecedent, harmonics=settings.harmonics)
+    inputs = _inputs(sites, settings) if start is None else start.inputs
     learnt, watched = _split(store, settings, split_key)
     source = WindowSource.of(
         store, space, sites, inputs, tasks=settings.tasks, window=settings.window, runs=learnt
     )
-    outputs = Normalisation.of(np.asarray(source.draw(np.random.default_rng(0), STATISTICS_WINDOWS).targets))
     count = len(inputs.names) + len(space.names)
     network = MultitaskNetwork(count, len(settings.tasks), settings.sizes, key=network_key)
+    if start is None:
+        drawn = source.draw(np.random.default_rng(0), STATISTICS_WINDOWS)
+        outputs = Normalisation.of(np.asarray(drawn.targets))
+    else:
+        _check_start(start, network, settings)
+        network, outputs = start.network, start.outputs
 
     def loss(network: MultitaskNetwork, batch: Batch) -> Float[Array, ""]:
         predicted = network(combine(batch.parameters, batch.features))
@@ -68,7 +77,8 @@ def train_surrogate(
     identity = {
         "surrogate": {k: v for k, v in dataclasses.asdict(settings).items() if k != "training"},
         "ensemble": dataclasses.asdict(store.provenance),
-        "runs": int(store.succeeded.sum()),
+        "runs": _digest([store.thetas, store.succeeded]),
+        "start": None if start is None else _digest(start.network),
     }
     trained = train(
         network, loss, source.draw, settings.training,
@@ -85,6 +95,26 @@ def train_surrogate(
         training_loss=trained.training_loss,
         validation_loss=trained.validation_loss,
     )
+
+
+def _digest(tree: Any) -> str:
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _inputs(sites: Sites, settings: SurrogateSettings) -> Features:
+    return Features.of(sites.records, antecedent=settings.antecedent, harmonics=settings.harmonics)
+
+
+def _check_start(start: SurrogateLandModel, network: MultitaskNetwork, settings: SurrogateSettings) -> None:
+    same = (start.tasks, start.window) == (settings.tasks, settings.window)
+    if not same or architecture(start.network) != architecture(network):
+        raise ValueError(
+            "training can start from a surrogate of the same tasks, window, inputs and sizes only: "
+            "use the settings it was trained with, or leave start out"
+        )
 
 
 def _space(store: EnsembleStore, sites: Sites, settings: SurrogateSettings) -> ParameterSpace:
