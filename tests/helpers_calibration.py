@@ -63,6 +63,7 @@ class BucketModel(AbstractLandModel):
     def _spun_up(self, thetas):
         return {"water": 40.0 + 20.0 * self.space.fraction(thetas)[:, 1]}
 
+    @eqx.filter_jit
     def _scan(self, thetas, forcing, state):
         albedo, conductance, drainage = self.space.fraction(thetas).T
 

@@ -85,7 +85,7 @@ def test_held_out_fluxes_change_nothing():
         name: Observation(np.where(heldout, 5e3, flux.value), np.where(heldout, 0, flux.quality))
         for name, flux in record.observations.items()
     }
-    method = Direct(descent=Adam(steps=3), window_days=10.0, generator=GeneratorSettings(hidden=4, windows=8))
+    method = Direct(descent=Adam(steps=3), window_days=10.0)
     one, two = problem(record), problem(record.replace(observations=changed))
     first, second = (calibrate(p, method, key=KEY) for p in (one, two))
     np.testing.assert_array_equal(first.rule(one.sites), second.rule(two.sites))
