@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from tilth.calibration.direct import Direct
+from tilth.calibration.mdpl import Mdpl
+from tilth.config import experiment
+from tilth.data.weather import synthetic_site
+from tilth.pipeline.presets import calibrator, ensemble_design, surrogate_settings
+from tilth.pipeline.provenance import Stopwatch, provenance, versions
+
+
+def settings(**changes):
+    return experiment({"sites": [{"files": ["a_Met.nc"]}], **changes})
+
+
+@pytest.fixture(scope="module")
+def record():
+    return synthetic_site("S", plant_class="woodland", climate="temperate", years=0.01, seed=0)
+
+
+def test_the_paper_preset_has_the_sizes_of_the_paper(record):
+    paper = settings(preset="paper")
+    surrogate = surrogate_settings(paper)
+    assert (surrogate.sizes.shared_layers, surrogate.sizes.task_layers) == (4, 2)
+    assert surrogate.sizes.shared_hidden == surrogate.sizes.task_hidden == 128
+    assert (surrogate.window, surrogate.training.epochs, surrogate.training.learning_rate) == (48, 200, 0.005)
+    assert surrogate.training.rate_factors["shared"] == pytest.approx(1 / 3)
+    mdpl = calibrator(paper, "mdpl", sites=1)
+    assert isinstance(mdpl, Mdpl)
+    assert (mdpl.generator.layers, mdpl.generator.hidden, mdpl.training.epochs) == (4, 128, 2000)
+    assert ensemble_design(paper, [record]).shape == (1 + 12 * 4, 1, 12)
+
+
+def test_quick_ensembles_fill_the_box(record):
+    design = ensemble_design(settings(sizes={"members": 16}), [record])
+    space = settings().space()
+    space.check(design)
+    assert design.shape == (16, 1, 12) and np.unique(design[:, 0, 0]).size == 16
+    other = ensemble_design(settings(sizes={"members": 16, "design": "latin-hypercube"}), [record])
+    assert not np.array_equal(design, other)
+
+
+def test_sizes_of_an_experiment_replace_those_of_the_preset():
+    own = settings(sizes={"surrogate-hidden": 9, "surrogate-epochs": 3, "generator-hidden": 5})
+    surrogate = surrogate_settings(own)
+    assert surrogate.sizes.task_hidden == 9 and surrogate.training.epochs == 3
+    assert calibrator(own, "mdpl", sites=1).generator.hidden == 5
+
+
+def test_direct_is_free_at_one_site_and_generated_at_many():
+    one, many = (calibrator(settings(), "direct", sites=count) for count in (1, 2))
+    assert isinstance(one, Direct) and one.generator is None and many.generator is not None
+
+
+def test_provenance_names_software_choices_and_time():
+    stopwatch = Stopwatch()
+    for _ in range(2):
+        with stopwatch.stage("read"):
+            pass
+    facts = provenance("calibrate", settings(seed=3), stopwatch)
+    assert facts["seed"] == 3 and facts["dtype"] == "float64" and facts["options"]["target"] == "raw"
+    assert facts["seconds"].keys() == {"read"} and facts["created"].startswith("20")
+    assert {"tilth", "jax", "python", "commit"} <= versions().keys()
