@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tilth.constants import DENSITY_SNOW, HEAT_CAPACITY_ICE, LATENT_HEAT_FUSION, MELTING_POINT
+from tilth.physics.soil_heat import Node, implicit_node
 from tilth.typing import PerColumn
 
 SNOW_CONDUCTIVITY = 0.3
@@ -86,6 +87,21 @@ def base_conductance(mass: PerColumn, soil_conductance: PerColumn) -> Array:
 def surface_conductance(mass: PerColumn) -> Array:
     """Conductance between the surface and the middle of the pack [W m-2 K-1]."""
     return SNOW_CONDUCTIVITY / (0.5 * mass / DENSITY_SNOW)
+
+
+def surface_node(
+    mass: PerColumn,
+    temperature: PerColumn,
+    *,
+    soil_temperature: PerColumn,
+    soil_conductance: PerColumn,
+    step: PerColumn,
+) -> Node:
+    """The pack as the surface feels it within the step; ``mass`` per covered area [kg m-2]."""
+    inertia = HEAT_CAPACITY_ICE * mass / step
+    below = base_conductance(mass, soil_conductance)
+    mixed = (inertia * temperature + below * soil_temperature) / (inertia + below)
+    return implicit_node(mixed, inertia + below, surface_conductance(mass))
 
 
 def update_snow(

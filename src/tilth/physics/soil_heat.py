@@ -46,29 +46,65 @@ def heat_capacity(water: PerLayer, porosity: PerColumn) -> list[Array]:
     ]
 
 
-def conduct(
-    temperature: PerLayer,
-    water: PerLayer,
-    *,
-    capacity: list[Array],
-    dry_conductivity: PerColumn,
-    top_heat: PerColumn,
-    step: PerColumn,
-) -> Array:
-    """Soil temperatures [K] after a step of implicit conduction, ``[layer, ...]``.
+class Conduction(NamedTuple):
+    """Heat capacities [J m-2 K-1] of the layers and conductances [W m-2 K-1] between them over a step."""
 
-    ``capacity`` [J m-2 K-1] is held over the step, ``top_heat`` [W m-2] enters at the top, nothing leaves
-    at the bottom. Conductivity between layers is that of their mean water content.
-    """
+    capacity: list[Array]
+    between: list[Array]
+    step: Array
+
+
+class Node(NamedTuple):
+    """What the surface is coupled to: a temperature [K] behind a conductance [W m-2 K-1]."""
+
+    temperature: Array
+    conductance: Array
+
+
+def conduction(water: PerLayer, porosity: PerColumn, *, dry_conductivity: PerColumn, step: PerColumn) -> Conduction:
+    """Heat capacities and conductances of the soil; conductivity between layers is that of their mean water."""
     between = [
         heat_conductivity(0.5 * (water[k] + water[k + 1]), dry_conductivity) / distance
         for k, distance in enumerate(node_distances())
     ]
+    return Conduction(heat_capacity(water, porosity), between, step)
+
+
+def implicit_node(temperature: Array, inertia: Array, conductance: Array) -> Node:
+    """A node at ``temperature`` [K] that answers to a flux within the step.
+
+    With ``inertia`` [W m-2 K-1] the temperature after the step is temperature - flux / inertia, so that the
+    surface at Ts feels conductance x inertia / (conductance + inertia). Conduction is then stable for any
+    step and for snow of any depth, where a flux to the temperature before the step oscillates.
+    """
+    return Node(temperature, conductance * inertia / (conductance + inertia))
+
+
+def surface_node(temperature: PerLayer, soil: Conduction, conductance: PerColumn) -> Node:
+    """The soil as the surface feels it within the step, all layers below eliminated (Schur complement)."""
+    last = len(LAYER_THICKNESS) - 1
+    pivot = soil.capacity[last] / soil.step + soil.between[last - 1]
+    known = soil.capacity[last] / soil.step * temperature[last]
+    for k in range(last - 1, -1, -1):
+        ratio = soil.between[k] / pivot
+        inertia = soil.capacity[k] / soil.step
+        above = soil.between[k - 1] if k else jnp.zeros_like(inertia)
+        known = inertia * temperature[k] + ratio * known
+        pivot = inertia + above + soil.between[k] * (1.0 - ratio)
+    return implicit_node(known / pivot, pivot, conductance)
+
+
+def conduct(temperature: PerLayer, soil: Conduction, top_heat: PerColumn) -> Array:
+    """Soil temperatures [K] after a step of implicit conduction, ``[layer, ...]``.
+
+    Heat capacities are held over the step, ``top_heat`` [W m-2] enters at the top, nothing leaves at the
+    bottom.
+    """
     count = len(LAYER_THICKNESS)
-    zero = jnp.zeros_like(between[0])
-    above = [zero, *between]
-    below = [*between, zero]
-    inertia = [capacity[k] / step for k in range(count)]
+    zero = jnp.zeros_like(soil.between[0])
+    above = [zero, *soil.between]
+    below = [*soil.between, zero]
+    inertia = [soil.capacity[k] / soil.step for k in range(count)]
     diagonal = [inertia[k] + above[k] + below[k] for k in range(count)]
     right = [inertia[k] * temperature[k] for k in range(count)]
     right[0] = right[0] + top_heat

@@ -72,7 +72,7 @@ def step(
     parameters, settings = column.parameters, column.settings
     values = {name: getattr(forcing, name)[settings.source] for name in ColumnForcing.__dataclass_fields__}
     weather = weather_of(values, parameters["lai_scale"])
-    ground = ground_influence(parameters, state, column.roots, options)
+    ground = ground_influence(parameters, state, column.roots, step=settings.step, options=options)
     surfaces = _solve_surfaces(column, state, weather, ground, options)
 
     frozen_share = _snow_share(weather.air_temperature)
@@ -194,15 +194,12 @@ def _integrate_land(
     water = state.soil_water.at[0].add(-sublimed)
     ice = state.soil_ice.at[0].add(-sublimed)
 
-    capacity = soil_heat.heat_capacity(water, soil.porosity)
     temperature = soil_heat.conduct(
         state.soil_temperature,
-        water,
-        capacity=capacity,
-        dry_conductivity=parameters["soil_heat_conductivity"],
-        top_heat=pack.heat - from_soil + (1.0 - cover) * canopy.heat,
-        step=time_step,
+        ground.conduction,
+        pack.heat - from_soil + (1.0 - cover) * canopy.heat,
     )
+    capacity = ground.conduction.capacity
     reaching = (1.0 - cover) * canopy.rain + pack.water + water_input
     moved, surface_flow, base_flow = _soil_water(
         column, water, ice, soil, ground,

@@ -16,9 +16,8 @@ from tilth.constants import (
 )
 from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.state import State
-from tilth.physics import radiation, snow, soil_hydraulics, thermodynamics, turbulence
+from tilth.physics import radiation, snow, soil_heat, soil_hydraulics, thermodynamics, turbulence
 from tilth.physics.photosynthesis import Leaf
-from tilth.physics.soil_heat import SURFACE_DISTANCE, heat_conductivity
 from tilth.physics.stomata import Stomata
 from tilth.physics.surface_fluxes import PHASE_WIDTH, SurfaceColumn
 
@@ -61,12 +60,18 @@ class Ground(NamedTuple):
     humidity: Array
     resistance: Array
     ice_fraction: Array
+    conduction: soil_heat.Conduction
+    node: soil_heat.Node
+    """The soil as the snow-free surface feels it."""
     conductance: Array
+    """Between the surface and the first soil node [W m-2 K-1]."""
     saturation: Array
     potential: Array
 
 
-def ground_influence(parameters: Parameters, state: State, roots: Array, options: MatsiroOptions) -> Ground:
+def ground_influence(
+    parameters: Parameters, state: State, roots: Array, *, step: Array, options: MatsiroOptions
+) -> Ground:
     """Water stress, uptake weights, evaporation resistance and heat conductance of the soil as it is."""
     porosity = parameters["soil_porosity"]
     saturation = jnp.stack(
@@ -89,7 +94,9 @@ def ground_influence(parameters: Parameters, state: State, roots: Array, options
         potential_unit=options.potential_unit,
     )
     top_water = jnp.maximum(state.soil_water[0], 1e-3)
-    conductivity = heat_conductivity(top_water, parameters["soil_heat_conductivity"])
+    dry = parameters["soil_heat_conductivity"]
+    conductance = soil_heat.heat_conductivity(top_water, dry) / soil_heat.SURFACE_DISTANCE
+    conduction = soil_heat.conduction(state.soil_water, porosity, dry_conductivity=dry, step=step)
     wetness = jnp.clip(top_water / porosity, 0.0, 1.0)
     return Ground(
         stress=stress,
@@ -99,7 +106,9 @@ def ground_influence(parameters: Parameters, state: State, roots: Array, options
         ),
         resistance=soil_hydraulics.soil_resistance(wetness, parameters["soil_resistance"]),
         ice_fraction=jnp.clip(state.soil_ice[0] / top_water, 0.0, 1.0),
-        conductance=conductivity / SURFACE_DISTANCE,
+        conduction=conduction,
+        node=soil_heat.surface_node(state.soil_temperature, conduction, conductance),
+        conductance=conductance,
         saturation=saturation,
         potential=potential,
     )
@@ -164,6 +173,10 @@ def surface_column(
     )
     profiles = turbulence.log_profiles(rough, height, reference_height, depth)
     air = weather.air_temperature + DRY_ADIABATIC_LAPSE_RATE * reference_height
+    snowy = snow.surface_node(
+        pack, state.snow.temperature, soil_temperature=state.soil_temperature[0],
+        soil_conductance=ground.conductance, step=step,
+    )  # fmt: skip
     capacity = parameters["canopy_capacity"] * leaf_area * DENSITY_WATER
     return SurfaceColumn(
         turbulence=turbulence.prepare(profiles, weather.wind, air),
@@ -196,8 +209,8 @@ def surface_column(
         openness=covered * passing + (1.0 - covered),
         emissivity=parameters["emissivity"],
         ground_emissivity=jnp.where(on_snow, 1.0 - thermal, parameters["emissivity"]),
-        ground_conductance=jnp.where(on_snow, snow.surface_conductance(pack), ground.conductance),
-        ground_temperature=jnp.where(on_snow, state.snow.temperature, state.soil_temperature[0]),
+        ground_conductance=jnp.where(on_snow, snowy.conductance, ground.node.conductance),
+        ground_temperature=jnp.where(on_snow, snowy.temperature, ground.node.temperature),
         soil_humidity=jnp.where(on_snow, 1.0, ground.humidity),
         soil_resistance=jnp.where(on_snow, 0.0, ground.resistance),
         ice_fraction=jnp.where(on_snow, 1.0, ground.ice_fraction),
