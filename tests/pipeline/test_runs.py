@@ -52,7 +52,10 @@ def test_direct_calibration_of_a_twin_recovers_its_fluxes(tmp_path):
     parameters = pd.read_csv(folder / "parameters.csv")
     assert tuple(parameters.columns) == PARAMETER_COLUMNS and len(parameters) == 3
     np.testing.assert_allclose(parameters["value"], outcome.learned, rtol=1e-8)
-    assert tuple(pd.read_csv(folder / "scores.csv").columns) == SCORE_COLUMNS
+    scores = pd.read_csv(folder / "scores.csv")
+    assert tuple(scores.columns) == SCORE_COLUMNS
+    identity = ["variable", "method", "target", "run", "split", "resolution"]
+    assert not scores.duplicated(identity).any()
     simulation = read_simulation(folder / "simulation.nc")
     assert set(simulation.runs) == {"default", "calibrated"}
     facts = json.loads((folder / "run.json").read_text())

@@ -120,9 +120,8 @@ def not_converged(outputs: Mapping[str, np.ndarray]) -> int:
 
 
 def scores(outcome: Outcome, splits: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The score table: raw fluxes first, then the empirical benchmarks, then rows of other targets."""
+    """The score table: raw fluxes first, then rows of other targets and of the empirical benchmarks."""
     tables = [score_table(outcome.record, outcome.runs, splits, method=outcome.method)]
-    tables.append(benchmark_scores(outcome.record, splits))
     for target, observed in outcome.targets.items():
         tables.append(
             score_table(
