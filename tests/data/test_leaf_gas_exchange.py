@@ -227,6 +227,13 @@ def test_unknown_types_are_named(tmp_path):
         read(tmp_path, plant_types={"C3 grass": "C3 grass"})
 
 
+def test_other_types_can_be_left_out(tmp_path):
+    table = read(tmp_path, plant_types={"C3 grass": "C3 grass"}, omit_other_types=True)
+    assert [kind.name for kind in table.types] == ["C3 grass"]
+    with pytest.raises(ValueError, match="no row has a plant type"):
+        read(tmp_path, plant_types={"moss": "C3 grass"}, omit_other_types=True)
+
+
 def test_dates_must_be_there_and_readable(tmp_path):
     with pytest.raises(ValueError, match="no dates: expected"):
         read(tmp_path, labels={"location": "Site"})

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
 from tilth.calibration.leaf_rules import LeafFormulation, learns
 from tilth.data.leaf_points import LeafPoints
@@ -33,11 +33,6 @@ class LeafProblem(eqx.Module):
     build: Build = eqx.field(static=True)
 
     def __check_init__(self) -> None:
-        if self.observed.shape != (self.points.count,) or self.train.shape != (self.points.count,):
-            raise ValueError(
-                f"observed and train must hold one value for each of the {self.points.count} points, got "
-                f"{self.observed.shape} and {self.train.shape}"
-            )
         if not bool(jnp.any(self.train)):
             raise ValueError("no point is left to train on: widen the training split")
         if not bool(jnp.all(jnp.isfinite(jnp.where(self.train, self.observed, 0.0)))):
@@ -75,7 +70,7 @@ class FullBatchAdam(eqx.Module):
     def solve_many(
         self,
         problem: LeafProblem,
-        keys: PRNGKeyArray,
+        keys: Key[Array, " run"],
         observed: Float[Array, "run point"],
     ) -> LeafResult:
         """Trains one formulation for each key and row of ``observed`` together; every leaf gains an axis."""

@@ -49,7 +49,7 @@ def carboxylation_by_least_squares(
     coarse = jax.lax.map(lambda value: squares(jnp.full((count,), value)), grid)
     best = jnp.clip(jnp.argmin(coarse, axis=0), 1, grid.size - 2)
 
-    def shrink(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def shrink(_: Array, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         keep_left = squares(left) < squares(right)

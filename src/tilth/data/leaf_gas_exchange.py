@@ -37,6 +37,7 @@ def read_leaf_table(files: Sequence[Path], layout: LeafLayout) -> LeafTable:
     """
     frame = read_frame(files, layout)
     _check_columns(frame, layout)
+    frame = _without_other_types(frame, layout)
     values = _converted(frame, layout)
     plant_type = _plant_types(frame, layout)
     drivers, notes = _drivers(values, layout)
@@ -109,8 +110,25 @@ def _converted(frame: pd.DataFrame, layout: LeafLayout) -> dict[str, np.ndarray]
     return values
 
 
+def _type_labels(frame: pd.DataFrame, layout: LeafLayout) -> pd.Series:
+    return frame[list(layout.type_columns)].astype(str).agg(" ".join, axis=1)
+
+
+def _without_other_types(frame: pd.DataFrame, layout: LeafLayout) -> pd.DataFrame:
+    if not layout.omit_other_types:
+        return frame
+    labels = _type_labels(frame, layout)
+    known = labels.isin(list(layout.plant_types))
+    if not known.any():
+        raise ValueError(
+            f"no row has a plant type: the table has {sorted(set(labels))[:10]}, `plant_types` "
+            f"{sorted(layout.plant_types)}; write them alike"
+        )
+    return frame[known].reset_index(drop=True)
+
+
 def _plant_types(frame: pd.DataFrame, layout: LeafLayout) -> np.ndarray:
-    labels = frame[list(layout.type_columns)].astype(str).agg(" ".join, axis=1)
+    labels = _type_labels(frame, layout)
     if layout.plant_types:
         unknown = sorted(set(labels) - set(layout.plant_types))
         if unknown:

@@ -28,7 +28,8 @@ class LeafLayout:
 
     ``columns`` maps quantities of :data:`~tilth.data.leaf_units.LEAF_QUANTITIES`. ``labels`` names the
     columns of ``location``, ``species``, ``date`` (with ``date_format``) or ``year`` and ``day_of_year``.
-    ``type_columns`` are joined by spaces and looked up in ``plant_types`` (as they are where it is empty).
+    ``type_columns`` are joined by spaces and looked up in ``plant_types`` (as they are where it is empty);
+    ``omit_other_types`` leaves out rows that have no entry there, which are an error otherwise.
     ``file_name`` is a regular expression with groups that become columns. ``pair`` replaces the end of a
     file's name to find its measurements. ``missing`` is the number that stands for no value.
     ``boundary_conductance`` [mol m-2 s-1] and ``growth_temperature`` [degC] are used where none is known;
@@ -39,6 +40,7 @@ class LeafLayout:
     labels: Mapping[str, str]
     type_columns: tuple[str, ...]
     plant_types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    omit_other_types: bool = False
     traits: tuple[str, ...] = ()
     date_format: str | None = None
     file_name: str | None = None
@@ -112,9 +114,7 @@ def _read_file(path: Path, layout: LeafLayout) -> pd.DataFrame:
 
 def _read_csv(path: Path, layout: LeafLayout) -> pd.DataFrame:
     skip = [1] if layout.unit_row else None
-    missing = (
-        None if layout.missing is None else [layout.missing, f"{layout.missing:g}", f"{layout.missing:.1f}"]
-    )
+    missing = None if layout.missing is None else [f"{layout.missing:g}", f"{layout.missing:.1f}"]
     frame = pd.read_csv(path, skiprows=skip, na_values=missing, encoding=layout.encoding)
     if layout.constants_in_first_row:
         constant = frame.iloc[1:].isna().all() & frame.iloc[:1].notna().all()

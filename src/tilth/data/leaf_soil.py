@@ -27,7 +27,8 @@ def leaf_soil(values: Mapping[str, np.ndarray], types: Sequence[LeafType]) -> di
 
     From texture and moisture (Aboelyazeed et al. 2023, Appendix B) or, where the table has the water
     potential, the air-entry potential [mm] and the retention exponent b instead, with the wetness
-    S = (psi / psi_e)^(-1/b). Empty where it has neither. Raises ``ValueError`` where only a part of either is there.
+    S = (psi / psi_e)^(-1/b). Empty where it has neither.
+    Raises ``ValueError`` where only a part of either is there.
     """
     texture = [name for name in TEXTURE if name in values]
     hydraulic = [name for name in HYDRAULIC if name in values]

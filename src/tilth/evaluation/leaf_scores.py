@@ -68,7 +68,7 @@ def leaf_gains(
             gain = _gain(measure, best[measure], drawn[measure])
             low, high = np.nanquantile(gain, (0.025, 0.975))
             row |= {
-                measure: float(_gain(measure, best_whole[measure], whole[measure])),
+                measure: float(_gain(measure, np.array(best_whole[measure]), np.array(whole[measure]))),
                 f"{measure}_low": low,
                 f"{measure}_high": high,
             }
@@ -76,7 +76,7 @@ def leaf_gains(
     return pd.DataFrame(rows)
 
 
-def _gain(measure: str, better: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _gain(measure: str, better: np.ndarray, other: np.ndarray) -> np.ndarray | np.floating:
     if measure == "bias":
         return np.abs(other) - np.abs(better)
     return other - better if measure == "rmse" else better - other

@@ -59,7 +59,8 @@ def synthetic_tables(
 def recovery_sentence(summary: pd.DataFrame) -> str:
     """How well Vcmax was recovered, in one line."""
     parts = []
-    for (name, noise), rows in summary.groupby(["formulation", "noise"], sort=False):
+    for _, rows in summary.groupby(["formulation", "noise"], sort=False):
+        name, noise = rows["formulation"].iloc[0], float(rows["noise"].iloc[0])
         worst, bias = rows["largest_error"].max(), rows["mean_error"].abs().max()
         parts.append(
             f"{name} with {100 * noise:g} % noise: largest error {worst:.2g} %, largest mean error of a type "

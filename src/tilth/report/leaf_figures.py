@@ -70,11 +70,11 @@ def carboxylation_beside_others(table: pd.DataFrame, learned: str) -> Figure:
     """Learned Vcmax of each type beside other models and the TRY database."""
     rows = table[table["type"] != f"correlation with {learned}"]
     figure, axes = new_figure((4.7, 3.6))
-    low = high = rows[learned]
+    low = high = rows[learned].to_numpy()
     for number, source in enumerate(("CLM4.5", "AVIM", "BETHY", "TRY")):
         marker = SHAPES[number]
         axes.plot(rows[source], rows[learned], marker, color=PALETTE[number], label=source, linestyle="none")
-        low, high = np.fmin(low, rows[source]), np.fmax(high, rows[source])
+        low, high = np.fmin(low, rows[source].to_numpy()), np.fmax(high, rows[source].to_numpy())
     for name, value in zip(rows["type"], rows[learned], strict=True):
         axes.annotate(
             name,
