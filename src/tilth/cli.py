@@ -274,7 +274,7 @@ def _configure(dtype: str) -> None:
     """Sets precision, one JAX device a core and a cache of compiled code, before the backend starts."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilth" / "jax"
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_enable_x64", dtype != "float32")
