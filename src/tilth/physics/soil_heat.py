@@ -61,8 +61,10 @@ class Node(NamedTuple):
     conductance: Array
 
 
-def conduction(water: PerLayer, porosity: PerColumn, *, dry_conductivity: PerColumn, step: PerColumn) -> Conduction:
-    """Heat capacities and conductances of the soil; conductivity between layers is that of their mean water."""
+def conduction(
+    water: PerLayer, porosity: PerColumn, *, dry_conductivity: PerColumn, step: PerColumn
+) -> Conduction:
+    """Heat capacities and conductances; conductivity between layers is that of their mean water."""
     between = [
         heat_conductivity(0.5 * (water[k] + water[k + 1]), dry_conductivity) / distance
         for k, distance in enumerate(node_distances())
