@@ -93,15 +93,15 @@ def shape_sensitivity(
 class LossSurface:
     """Mean square error of each plant type [umol2 m-4 s-2] over a grid about the trained values.
 
-    ``error`` is ``[type, factor, shift]``; ``factor`` multiplies Vcmax, ``shift`` moves the logit of B.
+    ``error`` is ``[type, factor, shape_factor]``; the factors multiply Vcmax and B, which stays below one.
     """
 
     factor: np.ndarray
-    shift: np.ndarray
+    shape_factor: np.ndarray
     error: np.ndarray
 
     def profile(self, parameter: str) -> np.ndarray:
-        """Least error over the other parameter, ``[type, factor]`` for V or ``[type, shift]`` for B."""
+        """Least error over the other parameter, ``[type, factor]`` of V or ``[type, shape_factor]`` of B."""
         return self.error.min(axis=2 if parameter == "V" else 1)
 
 
@@ -113,25 +113,24 @@ def loss_surface(
     train: Bool[Array, " point"],
     size: int = 25,
 ) -> LossSurface:
-    """The loss of each type as its Vcmax is scaled and its stress shape shifted, everything else as trained.
+    """The loss of each type as its Vcmax and its stress shape are scaled, everything else as trained.
 
     Raises ``TypeError`` for a formulation that does not learn its stress.
     """
     if not isinstance(formulation.stress, LearnedStress):
         raise TypeError("a loss surface of Vcmax and B needs a formulation with a learned stress (V+B)")
     factor = jnp.linspace(0.5, 1.6, size, dtype=points.slope.dtype)
-    shift = jnp.linspace(-2.5, 2.5, size, dtype=points.slope.dtype)
+    shape_factor = jnp.linspace(0.4, 1.2, size, dtype=points.slope.dtype)
     vcmax, shape = formulation.carboxylation(points), formulation.stress.shape(points)  # type: ignore[operator]
-    logit = jnp.log(shape) - jnp.log1p(-shape)
     count = len(points.types)
     weight = train.astype(points.slope.dtype)
     number = jax.ops.segment_sum(weight, points.type_index, count)
 
-    def error(scale: Array, move: Array) -> Array:
-        stress = learned_stress(points, jax.nn.sigmoid(logit + move))
+    def error(scale: Array, shape_scale: Array) -> Array:
+        stress = learned_stress(points, jnp.minimum(shape_scale * shape, 1.0))
         residual = model(points, scale * vcmax, stress).net - jnp.where(train, observed, 0.0)
         squares = jax.ops.segment_sum(weight * residual**2, points.type_index, count)
         return squares / jnp.maximum(number, 1.0)
 
-    table = jax.jit(lambda: jax.lax.map(lambda s: jax.lax.map(lambda m: error(s, m), shift), factor))()
-    return LossSurface(np.asarray(factor), np.asarray(shift), np.moveaxis(np.asarray(table), -1, 0))
+    table = jax.jit(lambda: jax.lax.map(lambda s: jax.lax.map(lambda m: error(s, m), shape_factor), factor))()
+    return LossSurface(np.asarray(factor), np.asarray(shape_factor), np.moveaxis(np.asarray(table), -1, 0))

@@ -125,7 +125,7 @@ def _measured_figures(
         kinds = list(tables["sensitivity"]["type"])
         for parameter, values, label in (
             ("V", surface.factor, "Vcmax25 over the learned value"),
-            ("B", surface.shift, "shift of the logit of B"),
+            ("B", surface.shape_factor, "B over the learned value"),
         ):
             drawn = loss_profiles(values, surface.profile(parameter), kinds, label)
             figures.append(
