@@ -125,6 +125,8 @@ class LeafExperiment(_Strict):
 
     ``kind`` synthetic: known parameters are recovered from the model's own photosynthesis with relative
     ``noise`` (of its mean), for ``runs`` draws of noise and networks; drivers from ``data``, else generated.
+    Every one is also recovered without noise, with ``iterations_without_noise``: where there is noise, as many
+    iterations would fit it.
     ``kind`` measured: the ``formulations`` are compared by temporal holdout and by ``folds`` of dates;
     ``hidden_sizes`` are further sizes of the network of B, ``resamples`` those of the intervals.
     """
@@ -136,6 +138,7 @@ class LeafExperiment(_Strict):
     formulations: Annotated[tuple[str, ...], Field(min_length=1)]
     noise: float = Field(default=0.05, ge=0, le=1)
     runs: int = Field(default=1, ge=1)
+    iterations_without_noise: int = Field(default=6000, ge=1)
     folds: int = Field(default=5, ge=2)
     hidden_sizes: tuple[Sizes, ...] = ()
     resamples: int = Field(default=1000, ge=10)

@@ -30,6 +30,7 @@ def test_a_synthetic_experiment_leaves_tables_and_a_report(tmp_path):
         "formulations": ["V+B"],
         "generated": SMALL,
         "learning": {"iterations": 150},
+        "iterations_without_noise": 300,
     }
     out = tmp_path / "run"
     message = run_leaf(written(tmp_path, settings), data=None, out=out)

@@ -95,7 +95,10 @@ def _recover(
     sigma = noise * float(jnp.mean(truth.net))
     errors = jax.random.normal(key_noise, (runs, points.count), truth.net.dtype)
     observed = truth.net[None] + sigma * errors
-    result = experiment.learning.method().solve_many(problem, jax.random.split(key_networks, runs), observed)
+    method = experiment.learning.method()
+    if not noise:
+        method = dataclasses.replace(method, iterations=experiment.iterations_without_noise)
+    result = method.solve_many(problem, jax.random.split(key_networks, runs), observed)
     simulated = np.asarray(simulate_many(model, points, result.formulation))
     recovered = _carboxylation(experiment, points, result, truth, mask, sigma)
     return {
