@@ -60,13 +60,13 @@ def water_stress(
     ``potential_unit`` (1 for m, 9.80665 for kPa). Below 4 % saturation a layer's uptake fades to zero at
     2 %, so that roots cannot dry it out.
     """
-    sensitivity = jax.nn.sigmoid(STRESS_SLOPE * (potential * potential_unit - critical_potential))
+    sensitivity = jax.nn.sigmoid(STRESS_SLOPE * (potential * potential_unit - critical_potential[None]))
     reachable = jnp.clip((saturation - LEAST_SATURATION) / LEAST_SATURATION, 0.0, 1.0)
     weighted = roots * sensitivity * reachable
-    total = jnp.sum(weighted, axis=0)
+    total = jnp.sum(weighted, axis=0, keepdims=True)
     tiny = 1e-9
-    weights = (weighted + tiny * roots) / (total + tiny * jnp.sum(roots, axis=0))
-    return total, weights
+    weights = (weighted + tiny * roots) / (total + tiny * jnp.sum(roots, axis=0, keepdims=True))
+    return total[0], weights
 
 
 def pore_humidity(

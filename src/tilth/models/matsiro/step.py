@@ -274,8 +274,8 @@ def _soil_water(
     if options.runoff == "topmodel":
         slope = runoff.hillslope_runoff(ground.saturation, ground.potential, soil.conductivity)
         thickness = jnp.asarray(soil_heat.LAYER_THICKNESS, water.dtype)[:, None]
-        liquid = jnp.maximum(water - ice - soil_hydraulics.LEAST_SATURATION * soil.porosity, 0.0)
-        most = LARGEST_BASE_FLOW * DENSITY_WATER * liquid * thickness / time_step
+        liquid = jnp.maximum(water - ice - soil_hydraulics.LEAST_SATURATION * soil.porosity[None], 0.0)
+        most = LARGEST_BASE_FLOW * DENSITY_WATER * liquid * thickness / time_step[None]
         base = jnp.minimum(slope.base_flow, most)
         saturated = slope.saturated_fraction
         drainage = jnp.zeros_like(reaching)
@@ -289,7 +289,7 @@ def _soil_water(
         ice,
         soil,
         soil_water.SoilWaterSinks(
-            reaching - over_land - evaporation, base + ground.uptake * uptake, drainage
+            reaching - over_land - evaporation, base + ground.uptake * uptake[None], drainage
         ),
         step=time_step,
         upwind=options.conductivity == "upwind",
