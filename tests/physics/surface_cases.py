@@ -22,15 +22,15 @@ NIGHT = DAY | dict(shortwave=0.0, temperature=288.15, longwave=320.0, ground=290
 WET = DAY | dict(shortwave=300.0, humidity=0.9, wet=0.5)
 
 
-def surface_column(vegetation: dict, weather: dict, cover: float = 1.0, *, array=jnp.asarray) -> SurfaceColumn:
+def surface_column(
+    vegetation: dict, weather: dict, cover: float = 1.0, *, array=jnp.asarray
+) -> SurfaceColumn:
     """The surface column of a reference case; ``array`` makes the arrays (their dtype and shape)."""
     v, w = vegetation, weather
     pressure = array(1e5)
     temperature = array(w["temperature"])
     humidity = w["humidity"] * thermodynamics.saturation_specific_humidity(temperature, pressure)
-    sky = radiation.Sky(
-        *(array(0.5 * w["shortwave"] * share) for share in (0.7, 0.3, 0.7, 0.3)), array(0.8)
-    )
+    sky = radiation.Sky(*(array(0.5 * w["shortwave"] * share) for share in (0.7, 0.3, 0.7, 0.3)), array(0.8))
     streams = []
     mixed = []
     for leaf, ground in ((v["visible"], 0.11), (v["infrared"], 0.225)):
@@ -77,6 +77,7 @@ def surface_column(vegetation: dict, weather: dict, cover: float = 1.0, *, array
         ground_conductance=array(1.2 / 0.025),
         ground_temperature=array(w["ground"]),
         soil_humidity=jnp.exp(array(potential * 9.80665) / (461.5 * array(w["ground"]))),
+        deposition_humidity=jnp.exp(array(potential * 9.80665) / (461.5 * array(w["ground"]))),
         soil_resistance=array(800.0 * 0.4 / 0.8),
         ice_fraction=array(0.0),
         wet_fraction=array(w["wet"]),

@@ -18,7 +18,7 @@ from tilth.constants import (
     STEFAN_BOLTZMANN,
 )
 from tilth.physics import turbulence
-from tilth.physics.dual import Number, apply, sigmoid
+from tilth.physics.dual import Number, apply, minimum, sigmoid, value, where
 from tilth.physics.numerics import draining
 from tilth.physics.photosynthesis import Leaf, kinetics
 from tilth.physics.stomata import Stomata, gas_exchange
@@ -52,6 +52,8 @@ class SurfaceColumn(NamedTuple):
     ground_temperature: Array
     soil_humidity: Array
     """Relative humidity of the air in the soil's pores [-]."""
+    deposition_humidity: Array
+    """Relative humidity in the pores that dew and frost see [-]: one, or ``soil_humidity``."""
     soil_resistance: Array
     ice_fraction: Array
     wet_fraction: Array
@@ -158,10 +160,15 @@ def surface_fluxes(
 def _ground_vapour(column: SurfaceColumn, temperature: Number, speed: Number) -> tuple[Any, Any]:
     """Vapour flux from liquid and from ice at the ground [kg m-2 s-1]; no resistance to dew.
 
+    Air more humid than the pores of dry soil, but not saturated at its temperature, leaves nothing (Oleson et
+    al. 2013, CLM4.5, section 5.3): MATSIRO6 chapter 6 lets the soil draw vapour then, without resistance,
+    which ``deposition_humidity`` equal to ``soil_humidity`` restores.
     Snow is a ground without resistance, saturated and all ice, that cannot lose more than there is.
     """
     saturated = saturation_specific_humidity(temperature, column.pressure)
-    difference = column.soil_humidity * saturated - column.air_humidity
+    deficit = column.soil_humidity * saturated - column.air_humidity
+    condensing = minimum(column.deposition_humidity * saturated - column.air_humidity, 0.0)
+    difference = where(value(deficit) > 0.0, deficit, condensing)
     evaporating = sigmoid(difference * (1.0 / DEW_WIDTH))
     resisted = speed / (1.0 + speed * column.soil_resistance)
     conductance = speed + evaporating * (resisted - speed)

@@ -17,7 +17,8 @@ class MatsiroOptions:
     absorbs, or all that is incident. ``pathway``: C3 or C4 by class, or by quantum efficiency as in SiB2
     (C4 at or below 0.07). ``runoff``: topmodel or free drainage. ``kelvin``: gas constant in the humidity
     of the soil's pores, vapour or the document's dry air. ``conductivity``: of the wetter layer (max) or
-    upwind. ``spin_up_years``: how often the first year is repeated.
+    upwind. ``adsorption``: whether dry soil draws vapour from unsaturated air (document) or not (none).
+    ``spin_up_years``: how often the first year is repeated.
     """
 
     psicr_unit: Literal["m", "kPa"] = "m"
@@ -28,6 +29,7 @@ class MatsiroOptions:
     freezing: bool = True
     kelvin: Literal["vapour", "dry"] = "vapour"
     conductivity: Literal["max", "upwind"] = "max"
+    adsorption: Literal["none", "document"] = "none"
     largest_zeta: float = 0.5
     spin_up_years: int = 10
     solver: SolverSettings = dataclasses.field(default_factory=SolverSettings)
@@ -57,5 +59,6 @@ CHOICES = {
     "runoff": ("topmodel", "free"),
     "kelvin": ("vapour", "dry"),
     "conductivity": ("max", "upwind"),
+    "adsorption": ("none", "document"),
 }
 """What each switch may be."""

@@ -97,15 +97,18 @@ def ground_influence(
     dry = parameters["soil_heat_conductivity"]
     conductance = soil_heat.heat_conductivity(top_water, dry) / soil_heat.SURFACE_DISTANCE
     conduction = soil_heat.conduction(state.soil_water, porosity, dry_conductivity=dry, step=step)
+    ice_fraction = jnp.clip(state.soil_ice[0] / top_water, 0.0, 1.0)
+    # Over ice the air in the pores is saturated, however little liquid there is.
+    humidity = soil_hydraulics.pore_humidity(
+        potential[0], state.soil_temperature[0], options.kelvin_gas_constant
+    )
     wetness = jnp.clip(top_water / porosity, 0.0, 1.0)
     return Ground(
         stress=stress,
         uptake=uptake,
-        humidity=soil_hydraulics.pore_humidity(
-            potential[0], state.soil_temperature[0], options.kelvin_gas_constant
-        ),
+        humidity=humidity + ice_fraction * (1.0 - humidity),
         resistance=soil_hydraulics.soil_resistance(wetness, parameters["soil_resistance"]),
-        ice_fraction=jnp.clip(state.soil_ice[0] / top_water, 0.0, 1.0),
+        ice_fraction=ice_fraction,
         conduction=conduction,
         node=soil_heat.surface_node(state.soil_temperature, conduction, conductance),
         conductance=conductance,
@@ -212,6 +215,11 @@ def surface_column(
         ground_conductance=jnp.where(on_snow, snowy.conductance, ground.node.conductance),
         ground_temperature=jnp.where(on_snow, snowy.temperature, ground.node.temperature),
         soil_humidity=jnp.where(on_snow, 1.0, ground.humidity),
+        deposition_humidity=(
+            jnp.ones_like(wet)
+            if options.adsorption == "none"
+            else jnp.where(on_snow, 1.0, ground.humidity)
+        ),
         soil_resistance=jnp.where(on_snow, 0.0, ground.resistance),
         ice_fraction=jnp.where(on_snow, 1.0, ground.ice_fraction),
         wet_fraction=wet,
