@@ -144,7 +144,7 @@ class Sizes(_Strict):
     descent through the land model.
     """
 
-    design: Literal["one-at-a-time", "latin-hypercube", "sobol"] | None = None
+    design: Literal["one-at-a-time", "latin-hypercube", "sobol", "nested"] | None = None
     members: int | None = Field(default=None, ge=1)
     surrogate_hidden: int | None = Field(default=None, ge=1)
     surrogate_epochs: int | None = Field(default=None, ge=1)

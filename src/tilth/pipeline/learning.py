@@ -16,7 +16,13 @@ from tilth.data.containers import SiteRecord, Sites
 from tilth.models.base import AbstractLandModel
 from tilth.observations.losses import named_loss
 from tilth.observations.operators import named_target
-from tilth.pipeline.land_model import FLUXES, class_defaults, land_model, site_defaults
+from tilth.pipeline.land_model import (
+    FLUXES,
+    LEARNING_SPIN_UP,
+    class_defaults,
+    land_model,
+    site_defaults,
+)
 from tilth.pipeline.presets import calibrator
 from tilth.pipeline.surrogate import trained_surrogate
 from tilth.pipeline.workplace import Workplace
@@ -39,7 +45,7 @@ def learn(experiment: Experiment, method: Method, records: Sequence[SiteRecord],
     """
     sites = Sites.of(records)
     key = learning_key(experiment, method, sites)
-    land = land_model(experiment, output_names=FLUXES)
+    land = land_model(experiment, output_names=FLUXES, spin_up_years=LEARNING_SPIN_UP)
     model: AbstractLandModel = land
     tables: dict[str, pd.DataFrame] = {}
     if method == "mdpl":
