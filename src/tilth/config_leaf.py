@@ -125,8 +125,8 @@ class LeafExperiment(_Strict):
 
     ``kind`` synthetic: known parameters are recovered from the model's own photosynthesis with relative
     ``noise`` (of its mean), for ``runs`` draws of noise and networks; drivers from ``data``, else generated.
-    Every one is also recovered without noise, with ``iterations_without_noise``: where there is noise, as many
-    iterations would fit it.
+    Every one is also recovered without noise, with ``iterations_without_noise``: as many iterations would
+    fit the noise where there is some.
     ``kind`` measured: the ``formulations`` are compared by temporal holdout and by ``folds`` of dates;
     ``hidden_sizes`` are further sizes of the network of B, ``resamples`` those of the intervals.
     """

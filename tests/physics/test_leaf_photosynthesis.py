@@ -33,6 +33,7 @@ def kinetics_of(v25, temperature, growth, beta, is_c4, pressure=PRESSURE):
     return eqx.tree_at(lambda k: k.carboxylation, chosen, chosen.carboxylation * beta)
 
 
+@jax.jit
 def solve(
     v25,
     slope,
@@ -128,7 +129,7 @@ def random_leaves(count, seed=0):
 
 def test_hundred_thousand_random_leaves_are_solved():
     arguments, given = random_leaves(100_000)
-    rates = jax.jit(lambda a, g: solve(*a, **g))(arguments, given)
+    rates = solve(*arguments, **given)
     assert all(bool(jnp.all(jnp.isfinite(field))) for field in jax.tree.leaves(rates))
     assert float(jnp.abs(rates.residual).max()) < 1e-6
     assert float(rates.intercellular.min()) > 0.0
