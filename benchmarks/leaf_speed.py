@@ -41,7 +41,8 @@ def main() -> None:
     case = problem(10_000)
     first, second = seconds(case, 600), seconds(case, 600)
     print(
-        f"{case.points.count} points x 600 iterations, V+B: {first:.1f} s with compilation, {second:.1f} s without"
+        f"{case.points.count} points x 600 iterations, V+B: {first:.1f} s with compilation, "
+        f"{second:.1f} s without"
     )
     print("points, ms an iteration, us a point and iteration")
     count = 100

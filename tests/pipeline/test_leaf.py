@@ -129,3 +129,32 @@ def test_the_real_tables_are_read(shared_data, request):
     published = leaf_table(read_leaf_experiment(experiments / "leaf_synthetic_published.yaml"), shared_data)
     assert len(published) == 446
     assert published.net_rate is None
+
+
+def test_the_map_of_the_database_of_lin_reads_a_table_of_its_shape(tmp_path, request):
+    rows = pd.DataFrame(
+        {
+            "Location": "Hill",
+            "Species": "Pinus sylvestris",
+            "Date": ["2001-05-01", "2001-05-02", "2001-05-03"],
+            "Pathway": "C3",
+            "Type": "gymnosperm",
+            "Plantform": "tree",
+            "Leafspan": "evergreen",
+            "Tregion": ["temperate", "temperate", "Arctic"],
+            "Tleaf": [20.0, -9999, 22.0],
+            "PARin": 900.0,
+            "Patm": 98.0,
+            "CO2S": 380.0,
+            "VPD": 1.2,
+            "BLCond": 2.8,
+            "Photo": 9.0,
+        }
+    )
+    rows.to_csv(tmp_path / "WUEdatabase_merged_Lin_et_al_2015_NCC.csv", index=False)
+    file = request.config.rootpath / "experiments" / "leaf_lin2015.yaml"
+    table = leaf_table(read_leaf_experiment(file), tmp_path)
+    # One row has no leaf temperature and one a type that is not mapped.
+    assert len(table) == 1
+    assert table.types[0].name == "NET temperate"
+    assert table.wetness is None
