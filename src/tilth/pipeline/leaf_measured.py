@@ -8,18 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array
 
 from tilth.calibration.leaf import Build, LeafProblem, member, simulate
 from tilth.calibration.leaf_formulations import formulation_builder
-from tilth.calibration.leaf_identifiability import LossSurface, curvature, loss_surface, shape_sensitivity
+from tilth.calibration.leaf_identifiability import LossSurface, loss_surface
 from tilth.calibration.leaf_least_squares import carboxylation_by_least_squares
-from tilth.calibration.leaf_rules import DefaultStress, LeafFormulation, LearnedStress, NoStress, learns
+from tilth.calibration.leaf_rules import DefaultStress, LeafFormulation, NoStress, learns
 from tilth.config_leaf import LeafExperiment
 from tilth.data.leaf_points import LeafPoints, LeafTable
 from tilth.evaluation.leaf_scores import leaf_gains, leaf_scores
-from tilth.evaluation.metrics import correlation, rmse
 from tilth.observations.leaf_splits import date_folds, date_groups, temporal_holdout
+from tilth.pipeline.leaf_tables import carboxylation_table, points_table, sensitivity_table
 
 Progress = Callable[[int, int, str], None] | None
 Fit = Callable[[np.ndarray], LeafFormulation]
@@ -56,9 +55,9 @@ def measured_outcome(
         progress(len(fits), len(fits), "learning: done")
     tables = {
         **_judged(experiment, table, observed, train, temporal, crossed),
-        "carboxylation": _carboxylation(experiment, points, observed, whole),
-        "points": _points(points, table, train, fold, temporal, crossed, whole),
-        "sensitivity": _sensitivity(experiment, points, observed, whole),
+        "carboxylation": carboxylation_table(experiment, points, observed, whole),
+        "points": points_table(points, table, train, fold, temporal, crossed, whole),
+        "sensitivity": sensitivity_table(experiment, points, observed, whole),
     }
     if experiment.hidden_sizes:
         tables["hidden_sizes"] = _hidden_sizes(experiment, table, points, observed, train)
@@ -147,98 +146,6 @@ def _judged(
     return {"scores": pd.concat(scores, ignore_index=True)} | (
         {"gains": pd.concat(gains, ignore_index=True)} if gains else {}
     )
-
-
-def _carboxylation(
-    experiment: LeafExperiment,
-    points: LeafPoints,
-    observed: np.ndarray,
-    whole: Mapping[str, LeafFormulation],
-) -> pd.DataFrame:
-    """Vcmax of each type, trained on everything, beside other models; mean over points of the type."""
-    index = np.asarray(points.type_index)
-    frame = pd.DataFrame(
-        {
-            "type": [kind.name for kind in points.types],
-            "n": np.bincount(index, minlength=len(points.types)),
-            "CLM4.5": [kind.carboxylation25 for kind in points.types],
-        }
-    )
-    for source in ("AVIM", "BETHY", "TRY", "Aboelyazeed et al. 2023"):
-        frame[source] = [kind.elsewhere.get(source, np.nan) for kind in points.types]
-    for name, formulation in whole.items():
-        if name.startswith("V_def"):
-            continue
-        values = np.asarray(formulation(points)[0])
-        frame[name] = [values[index == k].mean() for k in range(len(points.types))]
-    if "V+B" in whole:
-        model, everywhere = experiment.model.model(), jnp.ones(points.count, bool)
-        noise = rmse(np.asarray(simulate(model, points, whole["V+B"])), observed)
-        found = curvature(model, points, whole["V+B"], everywhere, noise)
-        frame["V+B standard error"] = found.carboxylation
-        known = frame["V+B"].to_numpy()
-        row = {"type": "correlation with V+B", "n": len(known)}
-        for column in frame.columns[2:]:
-            other = frame[column].to_numpy(float)
-            both = np.isfinite(other) & (column not in ("V+B", "V+B standard error"))
-            row[column] = correlation(known[both], other[both]) if both.sum() > 2 else np.nan
-        frame = pd.concat([frame, pd.DataFrame([row])], ignore_index=True)
-    return frame
-
-
-def _points(
-    points: LeafPoints,
-    table: LeafTable,
-    train: np.ndarray,
-    fold: np.ndarray,
-    temporal: Mapping[str, np.ndarray],
-    crossed: Mapping[str, np.ndarray],
-    whole: Mapping[str, LeafFormulation],
-) -> pd.DataFrame:
-    frame = pd.DataFrame(
-        {
-            "location": table.location,
-            "species": table.species,
-            "type": [points.types[k].name for k in np.asarray(points.type_index)],
-            "date": table.date.astype(str),
-            "split": np.where(train, "train", "test"),
-            "fold": fold,
-            "observed": table.net_rate,
-        }
-    )
-    for name in temporal:
-        frame[f"{name} temporal"] = temporal[name]
-        frame[f"{name} crossed"] = crossed[name]
-        frame[f"{name} stress"] = np.asarray(whole[name](points)[1])
-    return frame
-
-
-def _sensitivity(
-    experiment: LeafExperiment, points: LeafPoints, observed: np.ndarray, whole: Mapping[str, LeafFormulation]
-) -> pd.DataFrame:
-    """Where B can be seen: its signal against the error of the model, a row a type."""
-    formulation = whole.get("V+B")
-    if formulation is None or not isinstance(formulation.stress, LearnedStress):
-        return pd.DataFrame(columns=["type", "signal", "noise", "seen", "shape", "shape_standard_error"])
-    model, everywhere = experiment.model.model(), jnp.ones(points.count, bool)
-    shape: Array = formulation.stress.shape(points)
-    signal = np.abs(np.asarray(shape_sensitivity(model, points, formulation(points)[0], shape)))
-    noise = rmse(np.asarray(simulate(model, points, formulation)), observed)
-    error = curvature(model, points, formulation, everywhere, noise).shape
-    rows = []
-    for k, kind in enumerate(points.types):
-        here = np.asarray(points.type_index) == k
-        rows.append(
-            {
-                "type": kind.name,
-                "signal": np.median(signal[here]),
-                "noise": noise,
-                "seen": np.mean(signal[here] > noise),
-                "shape": np.asarray(shape)[here].mean(),
-                "shape_standard_error": np.median(error[here]),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def _hidden_sizes(
