@@ -8,12 +8,12 @@ from tilth.physics.stomata import Stomata
 from tilth.physics.surface_fluxes import SurfaceColumn
 
 EVERGREEN = dict(
-    height=35.0, leaf_area=5.0, drag=0.11, heat=0.0274, tower=45.0, visible=(0.10, 0.05), infrared=(0.45, 0.25),
-    heat_limit=313.0, cold_limit=288.0,
+    height=35.0, leaf_area=5.0, drag=0.11, heat=0.0274, tower=45.0, visible=(0.10, 0.05),
+    infrared=(0.45, 0.25), heat_limit=313.0, cold_limit=288.0,
 )  # fmt: skip
 CROP = dict(
-    height=1.0, leaf_area=3.0, drag=0.098, heat=0.0246, tower=10.0, visible=(0.11, 0.07), infrared=(0.58, 0.25),
-    heat_limit=308.0, cold_limit=281.0,
+    height=1.0, leaf_area=3.0, drag=0.098, heat=0.0246, tower=10.0, visible=(0.11, 0.07),
+    infrared=(0.58, 0.25), heat_limit=308.0, cold_limit=281.0,
 )  # fmt: skip
 DAY = dict(
     temperature=298.15, humidity=0.6, wind=3.0, shortwave=700.0, longwave=380.0, ground=295.15, wet=0.0
@@ -61,7 +61,8 @@ def surface_column(
             jnp.zeros_like(pressure, dtype=bool),
         ),
         stomata=Stomata(
-            array(9.0), array(0.01 * 0.9), array(380e-6), thermodynamics.vapour_pressure(humidity, pressure) / pressure,
+            array(9.0), array(0.01 * 0.9), array(380e-6),
+            thermodynamics.vapour_pressure(humidity, pressure) / pressure,
             -jnp.expm1(-extinction) / extinction, pressure,
         ),
         air_density=thermodynamics.air_density(temperature, humidity, pressure),
