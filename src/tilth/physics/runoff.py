@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -18,8 +17,8 @@ SLOPE_LENGTH = 1386.0
 """Length of the slope [m]: 2 sqrt(3) x 20 m / 0.05."""
 REFERENCE_DEPTH = 2.0
 """Depth at which conductivity has its tabulated value [m]."""
-UNSATURATED_WIDTH = 0.01
-"""Width of the smooth choice of the layer that holds the water table [-]."""
+UNSATURATED_RANGE = 0.04
+"""Missing saturation with which a layer counts fully as unsaturated [-]; a full one does not count at all."""
 
 
 class HillslopeRunoff(NamedTuple):
@@ -45,9 +44,8 @@ def hillslope_runoff(saturation: PerLayer, potential: PerLayer, conductivity: Pe
     the layer is smooth. ``conductivity`` [m s-1] is that at 2 m depth.
     """
     tops = [sum(LAYER_THICKNESS[:k]) for k in range(len(LAYER_THICKNESS))]
-    unsaturated = [
-        jax.nn.sigmoid((0.98 - saturation[k]) / UNSATURATED_WIDTH) for k in range(len(LAYER_THICKNESS))
-    ]
+    missing = [jnp.clip((1.0 - w) / UNSATURATED_RANGE, 0.0, 1.0) for w in saturation]
+    unsaturated = [m * m * (3.0 - 2.0 * m) for m in missing]
     weights: list[Array] = []
     below = jnp.ones_like(unsaturated[0])
     for k in reversed(range(len(LAYER_THICKNESS))):
