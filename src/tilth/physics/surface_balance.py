@@ -26,6 +26,8 @@ LARGEST_STEP = 8.0
 """Largest change of a temperature in an iteration [K]."""
 LEAST_CO2 = 0.01
 """Least internal CO2 [Pa]."""
+SINGLE_TOLERANCE = 5e-3
+"""Least tolerance of the residuals in single precision [W m-2]: a temperature's last digit moves as much."""
 SHRINK = 0.4
 """Factor on a step that did not reduce the residual."""
 
@@ -83,6 +85,8 @@ def solve_surface(column: SurfaceColumn, guess: Unknowns, *, settings: SolverSet
     in excess melts. Columns that do not converge keep their best iterate and are flagged; their residuals
     are in the fluxes.
     """
+    if column.pressure.dtype == jnp.float32:
+        settings = settings._replace(tolerance=max(settings.tolerance, SINGLE_TOLERANCE))
     # Without the barrier the compiler computes the column's properties again wherever they are used.
     column = jax.lax.optimization_barrier(column)
     fixed = jax.lax.stop_gradient(column)
