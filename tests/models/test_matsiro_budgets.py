@@ -13,8 +13,8 @@ from tilth.models.matsiro.options import MatsiroOptions
 DAYS = 20
 MEMBERS = 8
 NAMES = (
-    *BUDGETS, "Qle", "Qh", "Rnet", "Qg", "SWup", "LWup", "GPP", "SWE", "SoilMoist", "SoilTemp", "CanopInt", "Qs",
-    "Qsb", "RadT", "TVeg", "ESoil", "ECanop", "SubSnow",
+    *BUDGETS, "Qle", "Qh", "Rnet", "Qg", "SWup", "LWup", "GPP", "SWE", "SoilMoist", "SoilTemp",
+    "CanopInt", "Qs", "Qsb", "RadT", "TVeg", "ESoil", "ECanop", "SubSnow",
 )  # fmt: skip
 
 

@@ -85,14 +85,14 @@ def two_stream(
     ``reflectance`` and ``transmittance`` [-] are those after mixing of directions, ``leaf_area`` [m2 m-2]
     per area of canopy, ``cos_zenith`` [-] at least 0.05. Closed solution of dB/dL = -F s B,
     dD/dL = -F d_f (1-t) D + F t s B + F r d_f U, dU/dL = F d_f (1-t) U - F r (d_f D + s B) with
-    U = a_d B + a_r D at the ground. Where the slant s comes within 0.1 % (0.3 % in single precision) of the
+    U = a_d B + a_r D at the ground. Where the slant s comes within 0.01 % (0.3 % in single precision) of the
     removable singularity d_f sqrt((1-t)^2 - r^2), s is moved off it everywhere at once.
     """
     r = jnp.maximum(reflectance, 1e-4)
     t = transmittance
     root = jnp.sqrt((1.0 - t) ** 2 - r**2)
     resonance = DIFFUSIVITY * root
-    near = 3e-3 if r.dtype == jnp.float32 else 1e-3
+    near = 3e-3 if r.dtype == jnp.float32 else 1e-4
     slant = 1.0 / cos_zenith
     close = jnp.abs(slant / resonance - 1.0) < near
     slant = jnp.where(close, slant + jax.lax.stop_gradient(resonance * (1.0 + near) - slant), slant)
