@@ -15,9 +15,8 @@ from tilth.parameters.space import ParameterSpace
 from tilth.parameters.tables import CALIBRATED
 
 DAYS = 6
-SPACE = ParameterSpace.select(
-    (*CALIBRATED, "lai_scale", "soil_b", "soil_conductivity", "soil_resistance", "snow_albedo_visible", "emissivity")
-)  # fmt: skip
+OTHERS = ("lai_scale", "soil_b", "soil_conductivity", "soil_resistance", "snow_albedo_visible", "emissivity")
+SPACE = ParameterSpace.select((*CALIBRATED, *OTHERS))
 STEP = 4e-5
 """Smaller ones drown in the round-off of a run of days, larger ones meet the curvature of the loss."""
 

@@ -51,7 +51,7 @@ def drawn_state(rng, column, temperature):
     count = len(temperature)
     porosity = column.parameters["soil_porosity"]
     state = initial_state(jnp.asarray(temperature), porosity)
-    water = porosity * jnp.asarray(rng.uniform(0.03, 1.0, (6, count)))
+    water = porosity[None] * jnp.asarray(rng.uniform(0.03, 1.0, (6, count)))
     cold = jnp.asarray(temperature < 273.15)
     ice = jnp.where(cold, water * jnp.asarray(rng.uniform(0.0, 1.0, (6, count))), 0.0)
     mass = jnp.asarray(10.0 ** rng.uniform(-7.0, 2.7, count) * (rng.uniform(size=count) < 0.5))
@@ -70,7 +70,7 @@ def test_no_draw_becomes_nan():
     sites = Sites.of([season("temperate", c, 0, 1) for c in ("woodland", "grassland")])
     model = Matsiro(space, MatsiroOptions(spin_up_years=0))
     unconverged, residual, steps = 0, 0.0, 0
-    closed = {name: 0.0 for name in BUDGETS[1:]}
+    closed = dict.fromkeys(BUDGETS[1:], 0.0)
 
     def columns(x, kinds):
         return model.columns(space.to_physical(x), sites, kinds, np.arange(BATCH))
@@ -115,10 +115,11 @@ def test_no_draw_becomes_nan():
 @pytest.mark.slow
 def test_whole_cold_years_have_finite_gradients():
     """A year from frost to thaw to frost, with its gradient, at the defaults and at drawn parameters."""
+    climates, plants = ("polar", "continental", "continental"), ("grassland", "woodland", "cultivation")
     records = [
         synthetic_site(f"{climate}-{plant}", plant_class=plant, climate=climate, years=1.0, seed=3)
-        for climate, plant in (("polar", "grassland"), ("continental", "woodland"), ("continental", "cultivation"))
-    ]  # fmt: skip
+        for climate, plant in zip(climates, plants, strict=True)
+    ]
     sites = Sites.of(records)
     space = box()
     model = Matsiro(space, MatsiroOptions(spin_up_years=1))
