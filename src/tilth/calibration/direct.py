@@ -50,8 +50,8 @@ class Direct(AbstractCalibrator):
     needs_gradient: ClassVar[bool] = True
     descent: AbstractDescent = Adam()
     generator: GeneratorSettings | None = eqx.field(static=True, default=None)
-    window_days: float = 60.0
-    refresh: int = 10
+    window_days: float = 30.0
+    refresh: int = 20
     prior: float = 1e-3
     starts: int = 1
     spread: float = 1.0

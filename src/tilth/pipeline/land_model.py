@@ -23,17 +23,8 @@ C3_GRASS = {"gradm": 9.0, "binter": 0.01, "effcon": 0.08}
 doi:10.1175/1520-0442(1996)009<0706:ARLSPF>2.0.CO;2)."""
 
 
-LEARNING_SPIN_UP = 3
-"""Years of spin-up while parameters are learned; scores come from runs with the full spin-up."""
-
-
-def land_model(
-    experiment: Experiment, *, output_names: Sequence[str], spin_up_years: int | None = None
-) -> AbstractLandModel:
-    """The land model with the options and parameters of an experiment; ``ValueError`` for unknown options.
-
-    ``spin_up_years`` takes the place of a longer spin-up of the experiment.
-    """
+def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> AbstractLandModel:
+    """The land model with the options and parameters of an experiment; ``ValueError`` for unknown options."""
     fields = {field.name for field in dataclasses.fields(MatsiroOptions)} - {"solver"}
     options: dict[str, Any] = {name.replace("-", "_"): value for name, value in experiment.model.items()}
     unknown = sorted(options.keys() - fields)
@@ -42,13 +33,10 @@ def land_model(
             f"unknown options of the land model {', '.join(unknown)}: expected some of "
             + ", ".join(sorted(fields))
         )
-    chosen = MatsiroOptions(**options)
-    if spin_up_years is not None:
-        chosen = dataclasses.replace(chosen, spin_up_years=min(spin_up_years, chosen.spin_up_years))
     space = experiment.space()
     return Matsiro(
         space=space,
-        options=chosen,
+        options=MatsiroOptions(**options),
         output_names=tuple(output_names),
         fixed=tuple((name, value) for name, value in experiment.values.items() if name not in space.names),
     )

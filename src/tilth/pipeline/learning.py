@@ -18,7 +18,6 @@ from tilth.observations.losses import named_loss
 from tilth.observations.operators import named_target
 from tilth.pipeline.land_model import (
     FLUXES,
-    LEARNING_SPIN_UP,
     class_defaults,
     land_model,
     site_defaults,
@@ -45,7 +44,7 @@ def learn(experiment: Experiment, method: Method, records: Sequence[SiteRecord],
     """
     sites = Sites.of(records)
     key = learning_key(experiment, method, sites)
-    land = land_model(experiment, output_names=FLUXES, spin_up_years=LEARNING_SPIN_UP)
+    land = land_model(experiment, output_names=FLUXES)
     model: AbstractLandModel = land
     tables: dict[str, pd.DataFrame] = {}
     if method == "mdpl":

@@ -22,8 +22,10 @@ DESIGNS = {"quick": ("nested", 384), "paper": ("one-at-a-time", 0)}
 third of its members over the whole box and the rest around the defaults of each site."""
 NESTED_SPREAD = 0.2
 """Standard deviation of the members around the defaults, as a fraction of each range."""
-DIRECT_STEPS = {"quick": 60, "paper": 200}
+DIRECT_STEPS = {"quick": 40, "paper": 200}
 """Steps of gradient descent through the land model by preset."""
+DIRECT_RATE = 0.2
+"""Step size of that descent in unconstrained space."""
 GENERATORS = {"quick": GeneratorSettings(), "paper": GeneratorSettings(layers=4, hidden=128)}
 """Parameter generators by preset; the paper's of Xie et al. 2025, section 2.4.3."""
 
@@ -84,7 +86,7 @@ def calibrator(experiment: Experiment, method: Method, *, sites: int) -> Abstrac
         return _mdpl(experiment)
     steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
     generator = _generator(experiment) if sites > 1 else None
-    return Direct(descent=Adam(steps=steps), generator=generator)
+    return Direct(descent=Adam(steps=steps, learning_rate=DIRECT_RATE), generator=generator)
 
 
 def _generator(experiment: Experiment) -> GeneratorSettings:

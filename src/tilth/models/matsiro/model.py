@@ -148,14 +148,19 @@ class Matsiro(AbstractLandModel):
         column = self.columns(jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources)))
         state = self._spun_up(column, forcing, sources)
         kept: dict[tuple[int, int], State] = {}
-        last = max(int(starts[window_site == s.site].max(initial=0)) - s.start for s in sources)
-        for begin in range(0, last + 1, length):
-            for index, source in enumerate(sources):
-                kept[(source.site, source.start + begin)] = jax.tree.map(
-                    lambda a, index=index: a[..., index], state
-                )
-            if begin < last:
-                part = jax.tree.map(lambda a, begin=begin: a[begin : begin + length], forcing)
+        wanted = {(int(s), int(b)) for s, b in zip(window_site, starts, strict=True)}
+        for begin in range(0, forcing.air_temperature.shape[0], length):
+            here = {
+                index: (source.site, source.start + begin)
+                for index, source in enumerate(sources)
+                if begin < source.length and (source.site, source.start + begin) in wanted
+            }
+            if not here:
+                break
+            for index, name in here.items():
+                kept[name] = jax.tree.map(lambda a, index=index: a[..., index], state)
+            part = jax.tree.map(lambda a, begin=begin: a[begin : begin + length], forcing)
+            if part.air_temperature.shape[0] == length:
                 _, state = integrate(column, state, part, self.options, names=())
         chosen = [kept[(int(s), int(b))] for s, b in zip(window_site, starts, strict=True)]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=-1), *chosen)

@@ -216,9 +216,7 @@ def surface_column(
         ground_temperature=jnp.where(on_snow, snowy.temperature, ground.node.temperature),
         soil_humidity=jnp.where(on_snow, 1.0, ground.humidity),
         deposition_humidity=(
-            jnp.ones_like(wet)
-            if options.adsorption == "none"
-            else jnp.where(on_snow, 1.0, ground.humidity)
+            jnp.ones_like(wet) if options.adsorption == "none" else jnp.where(on_snow, 1.0, ground.humidity)
         ),
         soil_resistance=jnp.where(on_snow, 0.0, ground.resistance),
         ice_fraction=jnp.where(on_snow, 1.0, ground.ice_fraction),
