@@ -56,9 +56,7 @@ def test_a_run_of_another_name(folder):
     record = made_up_record(20)
     runs = {"prior": made_up_simulations(record)["default"]}
     write_simulation(folder / "simulation.nc", record, runs, made_up_splits(record))
-    with pytest.raises(
-        ValueError, match="not known: prior; expected some of default, default_site"
-    ):
+    with pytest.raises(ValueError, match="not known: prior; expected some of default, default_site"):
         read_run(folder)
 
 
