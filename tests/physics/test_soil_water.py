@@ -1,5 +1,6 @@
 """Water in the soil: equilibria, gravity, conservation, extremes."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -104,3 +105,17 @@ def test_rain_moves_down_and_capillarity_up():
     assert float(wet_above.water[1, 0]) > 0.2
     dry_above = moved(np.array([0.1, 0.3, 0.3, 0.3, 0.3, 0.3])[:, None], soil_of(LOAM))
     assert float(dry_above.water[0, 0]) > 0.1
+
+
+def test_a_frozen_layer_does_not_drain_its_neighbours():
+    """Hardly any liquid is left in it and its suction is immense; nothing may hang on a trace of ice."""
+    ice = np.array([0.0, 0.2999, 0.0, 0.0, 0.0, 0.0])[:, None]
+    water = np.array([0.3, 0.3, 0.3, 0.3, 0.3, 0.3])[:, None]
+    after = moved(water, soil_of(LOAM), ice=ice)
+    assert abs(float(after.water[1, 0]) - 0.3) < 1e-6
+    full = np.array([0.3, 0.4499, 0.3, 0.3, 0.3, 0.3])[:, None]
+
+    def layer(trace):
+        return moved(full, soil_of(LOAM), ice=jnp.asarray(full * (ice > 0)) + trace).water[1, 0]
+
+    assert abs(float(jax.grad(layer)(0.0))) < 1.0

@@ -95,29 +95,41 @@ def _implicit_step(
     saturation = [liquid_saturation(water[k], ice[k], soil.porosity) for k in range(count)]
     space = [1.0 / jnp.maximum(soil.porosity - ice[k], 1e-3) for k in range(count)]
     # W^-b once a layer: potential is proportional to it, conductivity to W^3 over its square.
-    power = [jnp.exp(-soil.exponent * jnp.log(w)) for w in saturation]
+    logarithm = [jnp.log(w) for w in saturation]
+    power = [jnp.exp(-soil.exponent * x) for x in logarithm]
     potential = [soil.saturated_potential * p for p in power]
     slope = [-soil.exponent * potential[k] / saturation[k] * space[k] for k in range(count)]
     conductivity = [soil.conductivity * w**3 / (p * p) for w, p in zip(saturation, power, strict=True)]
-    growth = [(2.0 * soil.exponent + 3.0) * conductivity[k] / saturation[k] * space[k] for k in range(count)]
+    steepness = 2.0 * soil.exponent + 3.0
+    growth = [steepness / saturation[k] * space[k] for k in range(count)]
+    ice_share = [jnp.clip(ice[k] / jnp.maximum(water[k], 1e-3), 0.0, 1.0) for k in range(count)]
     unfrozen = [1.0 - jnp.clip(ice[k] / soil.porosity, 0.0, 1.0) for k in range(count)]
 
     flows = []
     for k, distance in enumerate(node_distances()):
         gradient = (potential[k + 1] - potential[k]) / distance - 1.0
         from_above = gradient < 0.0 if upwind else saturation[k] > saturation[k + 1]
-        passable = unfrozen[k] * unfrozen[k + 1]
-        conducts = passable * jnp.where(from_above, conductivity[k], conductivity[k + 1])
+        # A frozen layer has hardly any liquid and an immense suction: as far as the other layer's water is
+        # ice, its own conductivity counts, or a trace of ice more or less would move all the water.
+        own = jnp.where(from_above, ice_share[k + 1], ice_share[k])
+        contrast = jnp.where(from_above, 1.0, -1.0) * (logarithm[k + 1] - logarithm[k])
+        conducts = (
+            unfrozen[k]
+            * unfrozen[k + 1]
+            * jnp.where(from_above, conductivity[k], conductivity[k + 1])
+            * jnp.exp(own * steepness * contrast)
+        )
+        flux = conducts * gradient
+        upper_share = jnp.where(from_above, 1.0 - own, own)
         flows.append(
             _Flow(
-                conducts * gradient,
-                -conducts * slope[k] / distance + jnp.where(from_above, passable * growth[k] * gradient, 0.0),
-                conducts * slope[k + 1] / distance
-                + jnp.where(from_above, 0.0, passable * growth[k + 1] * gradient),
+                flux,
+                -conducts * slope[k] / distance + flux * growth[k] * upper_share,
+                conducts * slope[k + 1] / distance + flux * growth[k + 1] * (1.0 - upper_share),
             )
         )
     drainage = fluxes.drainage * conductivity[-1] * unfrozen[-1]
-    drainage_slope = fluxes.drainage * growth[-1] * unfrozen[-1]
+    drainage_slope = drainage * growth[-1]
 
     zero = jnp.zeros_like(drainage)
     flows = [
