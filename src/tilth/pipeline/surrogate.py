@@ -18,8 +18,10 @@ from tilth.surrogates.train import train_surrogate
 
 AUDIT_MEMBERS = 6
 """Members of the land model, drawn anew, that the surrogate is compared with."""
-AUDIT_STEPS = 700
-"""Steps of each of them and each site in the table of the comparison."""
+LARGEST_EQUAL_AUDIT = 64
+"""Largest ensemble that is audited by as many members as it has."""
+AUDIT_STEPS = 4200
+"""Steps of all of them at each site in the table of the comparison."""
 
 
 def trained_surrogate(
@@ -66,13 +68,17 @@ def audit_table(
     place: Workplace,
 ) -> pd.DataFrame:
     """Values of the model and the surrogate at the same steps of members that it was not trained on."""
-    design = latin_hypercube(model.space, AUDIT_MEMBERS, experiment.seed + 1_000_003)
+    members = ensemble_design(experiment, sites.records).shape[0]
+    # A small ensemble is audited by one of its size, which costs no compilation of its own.
+    count = members if members <= LARGEST_EQUAL_AUDIT else AUDIT_MEMBERS
+    design = latin_hypercube(model.space, count, experiment.seed + 1_000_003)
     store = run_ensemble(model, design, sites, place.checkpoints / "audit.zarr")
     simulated = surrogate.run(jnp.asarray(store.thetas, sites.step.dtype), sites)
     generator = np.random.default_rng(experiment.seed)
     parts = []
     for member, site in np.argwhere(store.succeeded):
-        steps = generator.choice(store.lengths[site], min(AUDIT_STEPS, store.lengths[site]), replace=False)
+        number = min(AUDIT_STEPS // count, store.lengths[site])
+        steps = generator.choice(store.lengths[site], number, replace=False)
         for flux in surrogate.tasks:
             values = store.series(flux, int(member), int(site))[steps]
             guessed = np.asarray(simulated.outputs[flux][member, site])[steps]
