@@ -25,7 +25,9 @@ NESTED_SPREAD = 0.2
 DIRECT_STEPS = {"quick": 40, "paper": 200}
 """Steps of gradient descent through the land model by preset."""
 DIRECT_RATE = 0.2
-"""Step size of that descent in unconstrained space."""
+"""Step size of that descent for free parameters, in unconstrained space."""
+GENERATOR_RATE = 0.05
+"""Step size of that descent for the weights of a generator."""
 GENERATORS = {"quick": GeneratorSettings(), "paper": GeneratorSettings(layers=4, hidden=128)}
 """Parameter generators by preset; the paper's of Xie et al. 2025, section 2.4.3."""
 
@@ -86,7 +88,8 @@ def calibrator(experiment: Experiment, method: Method, *, sites: int) -> Abstrac
         return _mdpl(experiment)
     steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
     generator = _generator(experiment) if sites > 1 else None
-    return Direct(descent=Adam(steps=steps, learning_rate=DIRECT_RATE), generator=generator)
+    rate = DIRECT_RATE if generator is None else GENERATOR_RATE
+    return Direct(descent=Adam(steps=steps, learning_rate=rate), generator=generator)
 
 
 def _generator(experiment: Experiment) -> GeneratorSettings:
