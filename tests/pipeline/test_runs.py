@@ -29,7 +29,7 @@ def quick_report(monkeypatch):
     def stand_in(folder):
         (folder / "report.html").write_text("report")
 
-    for module in ("calibrate", "experiment", "simulate"):
+    for module in ("outcome", "experiment"):
         monkeypatch.setattr(f"tilth.pipeline.{module}.write_report", stand_in)
 
 

@@ -1,5 +1,6 @@
 """Learning a site's parameters, re-running the true model with them, and judging it."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +13,11 @@ from tilth.observations.operators import named_target
 from tilth.pipeline.folder import RunFolder
 from tilth.pipeline.land_model import FLUXES, SIMULATED, class_defaults, land_model, with_site_pathway
 from tilth.pipeline.learning import Learned, learn
-from tilth.pipeline.outcome import CALIBRATED, Asked, Outcome, true_runs, write_outcome
+from tilth.pipeline.outcome import CALIBRATED, Asked, Outcome, true_runs, write_run
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.simulate import default_runs
 from tilth.pipeline.sites import hidden_truth, read_sites
 from tilth.pipeline.workplace import Progress, Workplace
-from tilth.report.html import write_report
 
 
 def calibrate(
@@ -43,20 +43,12 @@ def calibrate(
     with stopwatch.stage("read"):
         records = read_sites(experiment, root)
     require_observations(records)
-    run_folder = RunFolder(folder, experiment.record(), resume=resume, force=force)
-    try:
+    with RunFolder(folder, experiment.record(), resume=resume, force=force) as run_folder:
         place = Workplace(run_folder.checkpoints, stopwatch, progress)
         outcome = calibrated(experiment, experiment.method[0], records, place)[0]
         facts = provenance("calibrate", experiment, stopwatch)
 
-        def write(partial: Path) -> None:
-            write_outcome(partial, outcome, facts)
-            write_report(partial)
-
-        run_folder.commit(write)
-    except BaseException:
-        run_folder.abandon()
-        raise
+        run_folder.commit(functools.partial(write_run, outcome=outcome, facts=facts))
     return outcome
 
 

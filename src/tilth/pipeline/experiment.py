@@ -52,12 +52,11 @@ def run_experiment(
     with stopwatch.stage("read"):
         records = read_sites(experiment, root)
     require_observations(records)
-    run_folder = RunFolder(folder, experiment.record(), resume=resume, force=force)
-    parts = parts_of(experiment, records)
-    named = zip(experiment.sites, records, strict=True)
-    kept_out = [record.attributes.name for site, record in named if not site.in_means]
-    finished = run_folder.checkpoints / "finished"
-    try:
+    with RunFolder(folder, experiment.record(), resume=resume, force=force) as run_folder:
+        parts = parts_of(experiment, records)
+        named = zip(experiment.sites, records, strict=True)
+        kept_out = [record.attributes.name for site, record in named if not site.in_means]
+        finished = run_folder.checkpoints / "finished"
         for number, part in enumerate(parts):
             told = _numbered(progress, number, len(parts), part.name)
             if not (finished / part.name).is_dir():
@@ -68,9 +67,6 @@ def run_experiment(
             )
         )
         shutil.rmtree(finished)
-    except BaseException:
-        run_folder.abandon()
-        raise
     return folder
 
 

@@ -46,6 +46,14 @@ class RunFolder:
         """The folder of checkpoints."""
         return self.path / CHECKPOINTS
 
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Abandons the folder where the run failed or was interrupted."""
+        if kind is not None:
+            self.abandon()
+
     def commit(self, write: Callable[[Path], None]) -> None:
         """Calls ``write`` with an empty folder and moves what it wrote into place, ``run.json`` last."""
         partial = self.path / ".writing"

@@ -19,6 +19,7 @@ from tilth.evaluation.tables import write_table
 from tilth.models.base import AbstractLandModel
 from tilth.observations.splits import split_record
 from tilth.parameters.space import ParameterSpace
+from tilth.report.html import write_report
 
 DEFAULT, DEFAULT_SITE, CALIBRATED = "default", "default_site", "calibrated"
 """Names of runs: with the defaults of the class, of the site, and with what was learned."""
@@ -75,6 +76,12 @@ def true_runs(model: AbstractLandModel, asked: Sequence[Asked]) -> list[dict[str
         {name: series[index, : len(wanted.record.time)] for name, series in outputs.items()}
         for index, wanted in enumerate(asked)
     ]
+
+
+def write_run(folder: Path, *, outcome: Outcome, facts: Mapping[str, Any]) -> None:
+    """Writes a run as :func:`write_outcome` and its report."""
+    write_outcome(folder, outcome, facts)
+    write_report(folder)
 
 
 def write_outcome(folder: Path, outcome: Outcome, facts: Mapping[str, Any]) -> None:

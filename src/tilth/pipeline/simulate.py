@@ -1,16 +1,16 @@
 """The land model with default parameters over a site's record."""
 
+import functools
 from pathlib import Path
 
 from tilth.config import Experiment
 from tilth.data.containers import SiteRecord
 from tilth.pipeline.folder import RunFolder
 from tilth.pipeline.land_model import SIMULATED, class_defaults, land_model, site_defaults, with_site_pathway
-from tilth.pipeline.outcome import DEFAULT, DEFAULT_SITE, Asked, Outcome, true_runs, write_outcome
+from tilth.pipeline.outcome import DEFAULT, DEFAULT_SITE, Asked, Outcome, true_runs, write_run
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
 from tilth.pipeline.workplace import Progress
-from tilth.report.html import write_report
 
 
 def simulate(
@@ -31,8 +31,7 @@ def simulate(
     stopwatch = Stopwatch()
     with stopwatch.stage("read"):
         record = read_sites(experiment, root)[0]
-    run_folder = RunFolder(folder, experiment.record(), force=force)
-    try:
+    with RunFolder(folder, experiment.record(), force=force) as run_folder:
         with stopwatch.stage("simulate"):
             if progress is not None:
                 progress(0, 1, "runs with default parameters")
@@ -47,14 +46,7 @@ def simulate(
         )
         facts = provenance("simulate", experiment, stopwatch)
 
-        def write(partial: Path) -> None:
-            write_outcome(partial, outcome, facts)
-            write_report(partial)
-
-        run_folder.commit(write)
-    except BaseException:
-        run_folder.abandon()
-        raise
+        run_folder.commit(functools.partial(write_run, outcome=outcome, facts=facts))
     return outcome
 
 
