@@ -1,69 +1,159 @@
-"""Windows per second of training the surrogate presets on this machine's CPU, and compile time.
+"""Windows per second of training surrogates, beside PyTorch with the same network, batch and CPU cores.
 
-    python benchmarks/surrogate_training.py [--steps 5] [--preset quick]
+    python benchmarks/surrogate_training.py [--preset quick paper] [--network multitask single-task]
+                                            [--cores 2] [--rounds 5] [--without-torch]
 
-Random data: the cost does not depend on what is learnt. One step is a loss, its gradient and an Adam update
-of one batch of windows.
+One step is a loss, its gradient, clipping and an Adam update of one batch of windows; random data, since the
+cost does not depend on what is learnt. The steps of both libraries take turns in one process that is bound to
+the first ``--cores`` cores, and the best of ``--rounds`` counts. Wall time is what a user waits; CPU time is
+less disturbed by what else the machine does. PyTorch is needed for the comparison only (it is no dependency:
+``pip install torch``), its network is made of ``torch.nn.LSTM`` and ``torch.nn.Linear``; the few weights more
+are its second bias of each gate.
 """
 
 import argparse
+import os
 import time
-
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-
-from tilth.data.containers import Forcing
-from tilth.networks.training import optimiser
-from tilth.parameters.tables import CALIBRATED
-from tilth.surrogates.antecedent import ANTECEDENT_NAMES
-from tilth.surrogates.multitask import MultitaskNetwork, rate_groups
-from tilth.surrogates.settings import PRESETS, SurrogateSettings
+from collections.abc import Callable
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--preset", choices=sorted(PRESETS), nargs="*", default=sorted(PRESETS))
+    parser.add_argument("--preset", choices=("quick", "paper"), nargs="*", default=["quick", "paper"])
+    parser.add_argument(
+        "--network", choices=("multitask", "single-task"), nargs="*", default=["multitask", "single-task"]
+    )
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--without-torch", action="store_true")
     options = parser.parse_args()
-    print("preset  weights    batch  compile [s]  step [ms]  windows [s-1]  whole training [h]")
-    for name in options.preset:
-        print(f"{name:7} {measured(PRESETS[name], options.steps)}", flush=True)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    print("preset network     library  weights  batch  compile [s]  windows [s-1]  windows [CPU s-1]")
+    for preset in options.preset:
+        for network in options.network:
+            compare(preset, network, options)
 
 
-def measured(settings: SurrogateSettings, steps: int) -> str:
-    training, key = settings.training, jax.random.key(0)
-    past = len(ANTECEDENT_NAMES) if settings.antecedent else 0
-    features = len(Forcing.__dataclass_fields__) + past + 2 * settings.harmonics + len(CALIBRATED)
-    network = MultitaskNetwork(features, len(settings.tasks), settings.sizes, key=key)
-    weights = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_array)))
-    rule = optimiser(network, training, rate_groups)
-    state = rule.init(eqx.filter(network, eqx.is_array))
-    shape = (training.batch_size, settings.window)
-    inputs = jax.random.normal(key, (*shape, features), jnp.float32)
-    targets = jax.random.normal(key, (*shape, len(settings.tasks)), jnp.float32)
+def compare(preset: str, network: str, options: argparse.Namespace) -> None:
+    """Prints a line for each library and their ratio."""
+    from tilth.parameters.tables import CALIBRATED
+    from tilth.surrogates.features import feature_count
+    from tilth.surrogates.settings import PRESETS, SINGLE_TASK, single_task
 
-    @eqx.filter_jit
-    def step(network, state):
-        def loss(network):
-            return jnp.mean(jnp.square(network(inputs) - targets))
+    settings = PRESETS[preset]
+    if network == "single-task":
+        settings = single_task(settings, SINGLE_TASK[preset])
+    features = feature_count(settings) + len(CALIBRATED)
+    batch = settings.training.batch_size
+    makers = {"tilth": jax_step}
+    if not options.without_torch:
+        makers["torch"] = torch_step
+    made = {name: make(settings, features, options.cores) for name, make in makers.items()}
+    compiling = {name: timed(step)[0] for name, (step, _) in made.items()}
+    wall = dict.fromkeys(made, float("inf"))
+    cpu = dict.fromkeys(made, float("inf"))
+    for _ in range(options.rounds):
+        for name, (step, _) in made.items():
+            seconds, cpu_seconds = timed(step)
+            wall[name], cpu[name] = min(wall[name], seconds), min(cpu[name], cpu_seconds)
+    for name, (_, weights) in made.items():
+        print(
+            f"{preset:6} {network:11} {name:7} {weights:8} {batch:6} {compiling[name]:12.1f} "
+            f"{batch / wall[name]:14.0f} {batch / cpu[name]:18.0f}",
+            flush=True,
+        )
+    if "torch" in made:
+        ratios = f"{wall['torch'] / wall['tilth']:.2f} by wall time, {cpu['torch'] / cpu['tilth']:.2f} by CPU"
+        print(f"{preset:6} {network:11} tilth over torch: {ratios}", flush=True)
 
-        gradient = eqx.filter_grad(loss)(network)
-        updates, state = rule.update(gradient, state)
-        return eqx.apply_updates(network, updates), state
 
-    def timed() -> float:
-        begin = time.perf_counter()
-        jax.block_until_ready(jax.tree.leaves(step(network, state)))
-        return time.perf_counter() - begin
+def timed(step: Callable[[], None]) -> tuple[float, float]:
+    """Wall and CPU seconds of one step."""
+    begin, cpu = time.perf_counter(), time.process_time()
+    step()
+    return time.perf_counter() - begin, time.process_time() - cpu
 
-    compiling = timed()
-    best = min(timed() for _ in range(steps))
-    batch = training.batch_size
-    hours = training.epochs * training.steps_per_epoch * best / 3600.0
-    return f"{weights:9} {batch:6} {compiling:12.1f} {1e3 * best:10.0f} {batch / best:14.0f} {hours:19.2f}"
+
+def jax_step(settings, features: int, cores: int) -> tuple[Callable[[], None], int]:
+    """A training step of the package as :func:`tilth.networks.training.train` runs it, and its weights."""
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    from tilth.networks.training import optimiser, training_step
+    from tilth.surrogates.architectures import network_of
+
+    key = jax.random.key(0)
+    tasks, shape = len(settings.tasks), (settings.training.batch_size, settings.window)
+    network = network_of(settings.sizes, features, tasks, key=key)
+    rule = optimiser(network, settings.training, lambda n: n.rate_groups())
+    batch = (
+        jax.random.normal(key, (*shape, features), jnp.float32),
+        jax.random.normal(key, (*shape, tasks), jnp.float32),
+    )
+    step = training_step(lambda n, b: jnp.mean(jnp.square(n(b[0]) - b[1])), rule)
+    state = [network, rule.init(eqx.filter(network, eqx.is_array))]
+    weights = sum(leaf.size for leaf in jax.tree.leaves(network))
+
+    def run() -> None:
+        state[0], state[1], value = step(batch, state[0], state[1])
+        jax.block_until_ready((value, jax.tree.leaves(state[0])))
+
+    return run, weights
+
+
+def torch_step(settings, features: int, cores: int) -> tuple[Callable[[], None], int]:
+    """The same step in PyTorch, and its number of weights."""
+    import torch
+
+    from tilth.surrogates.settings import MultitaskSizes
+
+    torch.set_num_threads(cores)
+    sizes, tasks = settings.sizes, len(settings.tasks)
+
+    class Multitask(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            shared, own = sizes.shared_hidden, sizes.task_hidden
+            self.shared = torch.nn.LSTM(features, shared, sizes.shared_layers, batch_first=True)
+            self.gates = torch.nn.ModuleList(torch.nn.Linear(features, shared) for _ in range(tasks))
+            self.tasks = torch.nn.ModuleList(
+                torch.nn.LSTM(shared, own, sizes.task_layers, batch_first=True) for _ in range(tasks)
+            )
+            self.heads = torch.nn.ModuleList(torch.nn.Linear(own, 1) for _ in range(tasks))
+
+        def forward(self, x):
+            hidden = self.shared(x)[0]
+            parts = [
+                head(task(torch.sigmoid(gate(x)) * hidden)[0])
+                for gate, task, head in zip(self.gates, self.tasks, self.heads, strict=True)
+            ]
+            return torch.cat(parts, dim=-1)
+
+    class SingleTask(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk = torch.nn.LSTM(features, sizes.hidden, sizes.layers, batch_first=True)
+            self.head = torch.nn.Linear(sizes.hidden, tasks)
+
+        def forward(self, x):
+            return self.head(self.trunk(x)[0])
+
+    network = Multitask() if isinstance(sizes, MultitaskSizes) else SingleTask()
+    rule = torch.optim.Adam(network.parameters(), lr=settings.training.learning_rate)
+    shape = (settings.training.batch_size, settings.window)
+    inputs, targets = torch.randn(*shape, features), torch.randn(*shape, tasks)
+
+    def run() -> None:
+        rule.zero_grad()
+        torch.nn.functional.mse_loss(network(inputs), targets).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.training.clip)
+        rule.step()
+
+    return run, sum(weight.numel() for weight in network.parameters())
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class BucketModel(AbstractLandModel):
             latent = absorbed * (0.1 + 0.8 * conductance) * water / (water + 20.0)
             after = water + now["precipitation"] * 3600.0 - latent * 3600.0 / 2.5e6
             after = after - 0.01 * drainage * after
-            fluxes = {"Qle": latent, "Qh": 0.9 * absorbed - latent, "water": after}
+            fluxes = {"Qle": latent, "Qh": 0.9 * absorbed - latent, "Rnet": 0.9 * absorbed, "water": after}
             return after, {**fluxes, "converged": jnp.ones_like(water)}
 
         water, outputs = jax.lax.scan(step, state["water"], forcing)

@@ -98,7 +98,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 def test_an_unknown_method_is_refused(tmp_path, tower):
     message = refused(["calibrate", *tower, "--method", "magic"], tmp_path)
-    assert "method" in message and "expected 'mdpl' or 'direct', got 'magic'" in message
+    assert "method" in message and "expected 'mdpl', 'dpl' or 'direct', got 'magic'" in message
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tilth.config import Experiment, experiment, read_experiment
+from tilth.config import Experiment
+from tilth.config_files import experiment, read_experiment
 from tilth.parameters.tables import CALIBRATED
 
 FILES = {"files": ["a_Met.nc", "a_Flux.nc"]}
@@ -49,7 +50,7 @@ def test_every_problem_is_listed_at_once():
     assert message.startswith("5 problems in e.yaml:")
     assert "sites › 1 › lwdwn: unknown key; did you mean lwdown? expected some of" in message
     assert "synthetic › class: expected a plant class out of cultivation" in message and "'moss'" in message
-    assert "method › 1: expected 'mdpl' or 'direct', got 'magic'" in message
+    assert "method › 1: expected 'mdpl', 'dpl' or 'direct', got 'magic'" in message
     assert "seed: expected a valid integer, got 'many'" in message
     assert "sed: unknown key; did you mean seed?" in message
 
@@ -57,6 +58,11 @@ def test_every_problem_is_listed_at_once():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"sites": [FILES], "seasonal": ["soil_b"]}, "soil_b cannot vary over the year here"),
+        ({"sites": [FILES], "seasonal": ["vmax0"], "parameters": ["gradm"]}, "some of gradm"),
+        ({"sites": [FILES], "parameters": ["vmax0.lai_slope"]}, "name what varies in seasonal"),
+        ({"sites": [FILES], "set": {"vmax0.lai_slope": 1.0}}, "name what varies in seasonal"),
+        ({"sites": [FILES], "pooling": "country"}, "expected 'site', 'mean', 'class' or 'network'"),
         ({}, "sites: missing; give it a value"),
         ({"sites": []}, "sites: expected at least one entry"),
         ({"sites": [{}]}, "expected either files .* or synthetic"),
@@ -117,3 +123,11 @@ def test_unreadable_files_are_refused(tmp_path, text, message):
         path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_experiment(path)
+
+
+def test_parameters_that_vary_over_the_year_bring_their_amplitudes():
+    chosen = {"sites": [FILES], "parameters": ["rlfn", "vmax0"], "seasonal": "vmax0"}
+    assert experiment(chosen).space().names == ("rlfn", "vmax0", "vmax0.seasonal_cos", "vmax0.seasonal_sin")
+    by_leaf_area = experiment({**chosen, "seasonal-by": "lai", "bounds": {"vmax0.lai_slope": [-1, 0.5]}})
+    assert by_leaf_area.space().names[-1] == "vmax0.lai_slope" and by_leaf_area.space().upper[-1] == 0.5
+    assert Experiment.model_validate(by_leaf_area.record()) == by_leaf_area

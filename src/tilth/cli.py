@@ -161,7 +161,7 @@ def simulate(
 @app.command()
 def calibrate(
     files: Files,
-    method: Annotated[str, typer.Option("--method", help="mdpl or direct.")],
+    method: Annotated[str, typer.Option("--method", help="mdpl, dpl or direct.")],
     out: Out = None,
     preset: Annotated[str, typer.Option("--preset", help="Sizes: quick or paper.")] = "quick",
     target: Annotated[
@@ -172,7 +172,18 @@ def calibrate(
         str | None, typer.Option("--parameters", help="Parameters to learn, with commas between.")
     ] = None,
     defaults: Defaults = "class",
+    verify: Annotated[
+        bool | None,
+        typer.Option(
+            "--verify/--no-verify",
+            help="mdpl and dpl: add model runs around what was learned and go on training until the "
+            "surrogate passes its audit there; left to the preset unless given.",
+        ),
+    ] = None,
     set_values: SetValue = [],  # noqa: B006 - typer copies it
+    peers: Annotated[
+        Path | None, typer.Option("--peers", help="CSV table of scores of other models.")
+    ] = None,
     seed: Seed = 0,
     dtype: Dtype = "float64",
     resume: Resume = False,
@@ -196,11 +207,14 @@ def calibrate(
         "target": target,
         "loss": loss,
         "defaults": defaults,
+        "verify": verify,
         "seed": seed,
         "dtype": dtype,
     }
     if parameters is not None:
         settings["parameters"] = [name.strip() for name in parameters.split(",")]
+    if peers is not None:
+        settings["peers"] = peers
     with _reporting(dtype) as progress:
         experiment = _experiment({**settings, "set": _assignments(set_values)})
         from tilth.pipeline.calibrate import calibrate as run_calibrate
@@ -223,14 +237,14 @@ def run(
 ) -> None:
     """Run all sites and methods of an experiment file."""
     with _reporting(None) as progress:
-        from tilth.config import read_experiment
+        from tilth.config_files import read_experiment
 
         settings = read_experiment(experiment)
         _configure(settings.dtype)
-        from tilth.pipeline.experiment import run_experiment
+        from tilth.pipeline.kinds import runner
 
         folder = out or Path("runs") / settings.name
-        run_experiment(settings, folder, root=data, resume=resume, force=force, progress=progress)
+        runner(settings)(settings, folder, root=data, resume=resume, force=force, progress=progress)
         _done(folder)
 
 
@@ -296,7 +310,7 @@ def _progress(bars: Progress) -> Callable[[int, int, str], None]:
 
 
 def _experiment(settings: dict[str, Any]) -> Any:
-    from tilth.config import experiment
+    from tilth.config_files import experiment
 
     return experiment(settings)
 

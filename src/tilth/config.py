@@ -4,35 +4,29 @@ Keys are those of the command line without the leading dashes (``utc-offset``, `
 wrong values are errors, all listed at once.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tilth.data.options import SiteOptions
 from tilth.data.site_classes import PLANT_CLASSES
 from tilth.data.weather import CLIMATES
+from tilth.parameters.seasonal import seasonal_names
 from tilth.parameters.space import ParameterSpace
 from tilth.parameters.tables import CALIBRATED
 
-Method = Literal["mdpl", "direct"]
-METHODS: tuple[Method, ...] = ("mdpl", "direct")
-"""Calibration methods."""
+Method = Literal["mdpl", "dpl", "direct"]
+METHODS: tuple[Method, ...] = ("mdpl", "dpl", "direct")
+"""Calibration methods: through the multi-task surrogate, the single-task one, and the land model itself."""
+Pooling = Literal["site", "mean", "class", "network"]
+"""What sites share of what is learned."""
+Design = Literal["one-at-a-time", "latin-hypercube", "sobol", "nested"]
+"""Designs of perturbed parameter ensembles."""
 
 
-def _key(field: str) -> str:
+def key_of(field: str) -> str:
     """The key of a field in files and on the command line."""
     return {"plant_class": "class", "values": "set"}.get(field, field.replace("_", "-"))
 
@@ -54,6 +48,10 @@ def _one_of(kind: str, allowed: Iterable[str]) -> AfterValidator:
 def _at_least_one(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
         raise ValueError("expected at least one entry, got none")
+    return _once(values)
+
+
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(map(str, values))) != len(values):
         raise ValueError("expected each entry once")
     return values
@@ -64,7 +62,7 @@ Listed = (BeforeValidator(_several), AfterValidator(_at_least_one))
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_key, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=key_of, populate_by_name=True)
 
 
 class SiteChoices(_Strict):
@@ -140,15 +138,19 @@ class Sizes(_Strict):
 
     ``design`` and ``members`` of the perturbed parameter ensemble (one-at-a-time has four levels a parameter
     whatever ``members`` says); ``surrogate_*`` and ``generator_*``: layers, hidden units and epochs of the
-    two networks, ``surrogate_windows`` those drawn in an epoch; ``direct_iterations``: steps of gradient
+    two networks, ``surrogate_windows`` those drawn in an epoch; ``surrogate_memory``: whether the surrogate
+    sees what came before a window; ``surrogate_matched``: whether the hidden size of the single-task network
+    is that which gives it as many weights as the multi-task one has; ``direct_iterations``: steps of gradient
     descent through the land model.
     """
 
-    design: Literal["one-at-a-time", "latin-hypercube", "sobol", "nested"] | None = None
+    design: Design | None = None
     members: int | None = Field(default=None, ge=1)
     surrogate_hidden: int | None = Field(default=None, ge=1)
     surrogate_epochs: int | None = Field(default=None, ge=1)
     surrogate_windows: int | None = Field(default=None, ge=1)
+    surrogate_memory: bool | None = None
+    surrogate_matched: bool | None = None
     generator_hidden: int | None = Field(default=None, ge=1)
     generator_epochs: int | None = Field(default=None, ge=1)
     direct_iterations: int | None = Field(default=None, ge=1)
@@ -157,11 +159,21 @@ class Sizes(_Strict):
 class Experiment(_Strict):
     """An experiment: sites, methods and the choices that both the file and the command line offer.
 
-    ``together`` learns one rule from all sites (one generator, one surrogate) instead of one for each.
+    ``kind`` is what is asked: a calibration, or one of :mod:`tilth.config_kinds`.
+    ``pooling`` is what sites share: nothing (site: parameters of their own), the mean of what was learned at
+    each site of the class (mean), one set learned from all sites of the class (class), or one generator
+    trained at all sites (network). ``generator_sees_fluxes``: whether generators read observed fluxes
+    beside forcing and attributes.
+    Parameters named in ``seasonal`` vary over the year (:mod:`tilth.parameters.seasonal`).
     ``bounds`` narrows the range of parameters, ``values`` (key ``set``) replaces defaults, ``sizes`` single
-    sizes of the preset; ``model`` sets options of the land model by name.
+    sizes of the preset; ``model`` sets options of the land model by name. ``verify`` adds members of the
+    ensemble around what was learned through a surrogate, and goes on training, until its audit passes there;
+    None leaves it to the preset.
+    ``peers`` is a table of scores of other models, relative to the data root, to be shown beside those of
+    the runs.
     """
 
+    kind: str = "calibration"
     name: str = Field(default="tilth", min_length=1, pattern=r"^[\w.-]+$")
     sites: Annotated[tuple[Site, ...], AfterValidator(_at_least_one)]
     method: Annotated[tuple[Method, ...], *Listed] = ("direct",)
@@ -175,11 +187,17 @@ class Experiment(_Strict):
     sizes: Sizes = Sizes()
     seed: int = Field(default=0, ge=0, lt=2**31)
     dtype: Literal["float64", "float32"] = "float64"
-    together: bool = False
+    pooling: Pooling = "site"
+    generator_sees_fluxes: bool = True
+    seasonal: Annotated[tuple[str, ...], BeforeValidator(_several), AfterValidator(_once)] = ()
+    seasonal_by: Literal["day-of-year", "lai"] = "day-of-year"
+    verify: bool | None = None
     model: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    peers: Path | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Experiment":
+        self._check_seasonal()
         self.space()
         for parameter in ParameterSpace.select(tuple(self.values)).parameters:
             value = self.values[parameter.name]
@@ -192,72 +210,26 @@ class Experiment(_Strict):
         return self
 
     def space(self) -> ParameterSpace:
-        """The space of the calibrated parameters; ``ValueError`` for unknown names or bounds."""
-        return ParameterSpace.select(self.parameters, self.bounds)
+        """The space of the calibrated parameters, amplitudes of those that vary over the year last.
+
+        Raises ``ValueError`` for unknown names or bounds.
+        """
+        names = (*self.parameters, *seasonal_names(self.seasonal, self.seasonal_by))
+        return ParameterSpace.select(tuple(dict.fromkeys(names)), self.bounds)
+
+    def _check_seasonal(self) -> None:
+        amplitudes = seasonal_names(self.seasonal, self.seasonal_by)
+        for name in (*self.parameters, *self.bounds, *self.values):
+            if "." in name and (name in self.parameters or name not in amplitudes):
+                raise ValueError(f"{name}: expected a parameter of the table; name what varies in seasonal")
+        possible = [name for name in self.parameters if name in CALIBRATED]
+        unknown = [name for name in self.seasonal if name not in possible]
+        if unknown:
+            raise ValueError(
+                f"{', '.join(unknown)} cannot vary over the year here: expected calibrated parameters of the "
+                f"vegetation, some of {', '.join(possible) or 'none'}"
+            )
 
     def record(self) -> dict[str, Any]:
         """The experiment as plain values, for files."""
         return self.model_dump(mode="json", by_alias=True)
-
-
-_INNER: dict[str, type[BaseModel]] = {"sites": Site, "synthetic": SyntheticSite, "sizes": Sizes}
-
-
-def experiment(settings: Mapping[str, Any], source: str = "the options") -> Experiment:
-    """A checked experiment; ``ValueError`` that lists every problem of ``settings`` at once."""
-    try:
-        return Experiment.model_validate(settings)
-    except ValidationError as error:
-        problems = [_problem(details) for details in error.errors()]
-        counted = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ValueError("\n".join([f"{counted} in {source}:", *(f"  - {p}" for p in problems)])) from None
-
-
-def read_experiment(path: Path) -> Experiment:
-    """The experiment of a YAML file, named after the file unless it has a name; ``ValueError`` if wrong."""
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise ValueError(f"cannot read the experiment file {path}: {reason}; expected a YAML file") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        raise ValueError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from None
-    if not isinstance(settings, dict):
-        raise ValueError(f"{path} must hold keys such as name, sites and method, got {_kind(settings)}")
-    return experiment({"name": path.stem, **settings}, str(path))
-
-
-def _problem(details: ErrorDetails) -> str:
-    where = " › ".join(str(part + 1) if isinstance(part, int) else str(part) for part in details["loc"])
-    given = details["input"]
-    match details["type"]:
-        case "extra_forbidden":
-            return f"{where}: unknown key; {_expected_keys(details)}"
-        case "missing":
-            return f"{where}: missing; give it a value"
-        case "literal_error":
-            return f"{where}: expected {details['ctx']['expected']}, got {given!r}"
-        case "value_error":
-            message = str(details["ctx"]["error"])
-            shown = f", got {given!r}" if isinstance(given, str | int | float) else ""
-            return f"{where}: {message}{shown}" if where else message
-        case _:
-            text = details["msg"].replace("Input should be", "expected").split(",")[0]
-            return f"{where or 'experiment'}: {text}, got {_kind(given)}"
-
-
-def _expected_keys(details: ErrorDetails) -> str:
-    *outer, unknown = details["loc"]
-    model: type[BaseModel] = Experiment
-    for part in outer:
-        model = _INNER.get(str(part), model)
-    keys = sorted(_key(name) for name in model.model_fields)
-    close = difflib.get_close_matches(str(unknown), keys, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}expected some of {', '.join(keys)}"
-
-
-def _kind(value: object) -> str:
-    return repr(value) if isinstance(value, str | int | float | bool) else f"a {type(value).__name__}"

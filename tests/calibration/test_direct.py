@@ -9,7 +9,7 @@ from tilth.calibration.base import Problem, Status, calibrate
 from tilth.calibration.descent import Adam, Lbfgs
 from tilth.calibration.direct import Direct
 from tilth.calibration.generator import GeneratorSettings
-from tilth.data.containers import Observation, Sites
+from tilth.data.containers import MEASURED, Observation, Sites
 from tilth.observations.operators import ClosureFactor
 from tilth.observations.splits import split_record
 
@@ -40,6 +40,30 @@ def test_lbfgs_recovers_the_parameters_of_a_twin():
     method = Direct(descent=Lbfgs(steps=3, iterations=12), window_days=10.0, refresh=1, prior=0.0)
     result = calibrate(given, method, key=KEY)
     np.testing.assert_allclose(learned_positions(result, given.sites)[0], TRUTH, atol=0.02)
+
+
+def test_observed_radiation_keeps_the_fluxes_from_being_bought_with_it():
+    record = twin_record()
+    given = problem(record)
+    default = given.model.run(given.starts[None], given.sites).outputs["Rnet"][0, 0]
+    noise = np.random.default_rng(1).normal(0.0, 3.0, len(record.time))
+    measured = Observation(np.asarray(default) + noise, np.zeros(len(record.time), np.int8) + MEASURED)
+    record = record.replace(observations={**record.observations, "Rnet": measured})
+    inside = split_record(record).calibration
+
+    def error(**choices):
+        own = problem(record, **choices)
+        learned = calibrate(own, QUICK, key=KEY).rule(own.sites)
+        rnet = own.model.run(learned, own.sites).outputs["Rnet"][0, 0]
+        return np.sqrt(np.mean((np.asarray(rnet) - measured.value)[inside] ** 2))
+
+    assert error() > 6.0
+    assert error(guarded=("Rnet",)) < 1.5 * 3.0
+
+
+def test_a_guarded_flux_that_was_not_measured_changes_nothing():
+    free, guarded = (calibrate(problem(guarded=g), QUICK, key=KEY) for g in ((), ("Rnet",)))
+    np.testing.assert_array_equal(free.history.loss, guarded.history.loss)
 
 
 def test_the_history_begins_with_the_loss_of_the_defaults():

@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 import tilth
-from tilth.config import Experiment, Site, Sizes, SyntheticSite, read_experiment
+from tilth.config import Experiment, Site, Sizes, SyntheticSite
+from tilth.config_files import read_experiment
+from tilth.config_kinds import KINDS
 from tilth.config_leaf import read_leaf_experiment
+from tilth.parameters.tables import CALIBRATED
+from tilth.surrogates.architectures import size_matched, weight_count
+from tilth.surrogates.features import feature_count
+from tilth.surrogates.settings import PRESETS, SINGLE_TASK
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = REPOSITORY / "docs"
@@ -37,6 +43,35 @@ def keys_of_table(heading: str) -> set[str]:
 def test_every_key_of_an_experiment_is_documented_and_no_other(heading, model):
     known = {field.alias or name for name, field in model.model_fields.items()}
     assert keys_of_table(heading) == known
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        ("Keys of a sensitivity analysis", "sensitivity"),
+        ("Keys of a transfer", "transfer"),
+        ("Keys of a benchmark", "benchmark"),
+        ("Keys of unseen-flux", "unseen-flux"),
+        ("Keys of a surrogate audit", "surrogate-audit"),
+    ],
+)
+def test_the_own_keys_of_every_kind_are_documented_and_no_other(heading, kind):
+    own = KINDS[kind].model_fields.keys() - Experiment.model_fields.keys()
+    assert keys_of_table(heading) == {KINDS[kind].model_fields[name].alias or name for name in own}
+
+
+def test_the_printed_numbers_of_weights_are_those_of_the_networks():
+    text = (DOCUMENTS / "surrogates.md").read_text()
+    printed = [int(row.split("|")[3]) for row in text.splitlines() if re.search(r"\| \d+ \|$", row)]
+    counted = []
+    for name in ("paper", "quick"):
+        settings, single = PRESETS[name], SINGLE_TASK[name]
+        features = feature_count(settings) + len(CALIBRATED)
+        matched = size_matched(single, settings.sizes, features, len(settings.tasks))
+        sizes = [settings.sizes, single, matched] if name == "paper" else [settings.sizes, matched]
+        counted += [weight_count(each, features, len(settings.tasks)) for each in sizes]
+        assert f"{matched.layers} × {matched.hidden} |" in text
+    assert printed == counted
 
 
 def test_the_tutorial_runs():

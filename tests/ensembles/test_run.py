@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import xarray
 
 from helpers_models import SPACE, AnalyticModel, small_sites
 from tilth.ensembles.design import sobol
-from tilth.ensembles.run import members_at_once, run_ensemble
+from tilth.ensembles.run import groups_by_length, members_at_once, run_ensemble
 from tilth.ensembles.store import EnsembleStore
 from tilth.models.base import AbstractLandModel
 
@@ -24,7 +25,7 @@ class Tally:
     """Members of each call of a model, and after how many calls it is interrupted."""
 
     stop_after: int = 10**9
-    calls: list[int] = dataclasses.field(default_factory=list)
+    calls: list[Any] = dataclasses.field(default_factory=list)
 
     def __repr__(self) -> str:
         return "Tally"
@@ -143,12 +144,63 @@ def test_members_are_added_to_a_store(tmp_path) -> None:
     counting = Counting(tally=tally)
     run_ensemble(counting, THETAS[:3], sites, tmp_path / "counted")
     run_ensemble(counting, THETAS, sites, tmp_path / "counted")
-    assert tally.calls == [3, 5]  # the second batch is padded to its usual size
+    assert tally.calls == [3, 2]
+
+
+def test_groups_of_sites_waste_little_padding() -> None:
+    assert [list(group) for group in groups_by_length([5, 5, 5])] == [[0, 1, 2]]
+    # Eleven years among records of one to three: the long one alone, the others padded by a quarter at most.
+    lengths = [2, 1, 11, 3, 2, 1, 2]
+    groups = [list(group) for group in groups_by_length(lengths)]
+    assert groups == [[2], [0, 3, 4, 6], [1, 5]]
+    assert groups_by_length([4, 2])[0].tolist() == [0, 1]  # exactly a quarter
+    assert len(groups_by_length([40, 19])) == 2
+
+
+class Padded(AnalyticModel):
+    """The analytic model, noting how many members, sites and steps each call has, and how often it may go."""
+
+    tally: Tally = eqx.field(static=True, kw_only=True)
+
+    def run(self, thetas, sites):
+        if len(self.tally.calls) >= self.tally.stop_after:
+            raise Interrupted
+        self.tally.calls.append((thetas.shape[0], *sites.valid.shape))
+        return AnalyticModel.run(self, thetas, sites)
+
+
+def test_sites_of_other_lengths_are_run_for_themselves_and_resumed(tmp_path) -> None:
+    sites = small_sites(2, 11, 3)
+    thetas = np.stack([sobol(SPACE, 5, seed) for seed in range(3)], axis=1)
+    tally = Tally(stop_after=4)
+    model = Padded(tally=tally)
+    told: list[tuple[int, int]] = []
+    with pytest.raises(Interrupted):
+        run_ensemble(
+            model, thetas, sites, tmp_path / "e", chunk=2, progress=lambda *now: told.append(now[:2])
+        )
+    assert tally.calls == [(2, 1, 264)] * 3 + [(2, 2, 72)]
+    assert told == [(0, 5), (1, 5), (1, 5), (3, 5)]
+    stopped = EnsembleStore.open(tmp_path / "e").done
+    assert (
+        stopped[:, 1].all() and stopped[:, 0].tolist() == stopped[:, 2].tolist() == [True] * 2 + [False] * 3
+    )
+    tally.calls.clear()
+    store = run_ensemble(
+        model, thetas, sites, tmp_path / "e", chunk=2, progress=lambda *now: told.append(now[:2])
+    )
+    assert tally.calls == [(2, 2, 72)] * 2 and told[-1] == (5, 5)
+    assert store.site_names == ("site-0", "site-1", "site-2") and store.succeeded.all()
+    truth = AnalyticModel().run(jnp.asarray(thetas), sites).outputs["Qle"]
+    for member in range(5):
+        for site, length in enumerate((48, 264, 72)):
+            expected = np.asarray(truth[member, site, :length], np.float32)
+            np.testing.assert_allclose(store.series("Qle", member, site), expected, rtol=1e-6, atol=1e-4)
 
 
 def test_a_batched_call_has_many_columns_but_fits_in_memory() -> None:
-    assert members_at_once(small_sites(2)) == 256
-    assert members_at_once(small_sites(2, 2, 2)) == 85
+    assert members_at_once(small_sites(2)) == 1024
+    assert members_at_once(small_sites(2, 2, 2)) == 341
     long = small_sites(2)
     long = eqx.tree_at(lambda s: s.valid, long, jnp.ones((1, 2_000_000), dtype=bool))
     assert members_at_once(long) == 10

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tilth.evaluation.metrics import correlation, rmse
-from tilth.evaluation.significance import block_bootstrap
+from tilth.evaluation.significance import block_bootstrap, comparison_of, resampled_scores
 
 RNG = np.random.default_rng(3)
 TIME = np.datetime64("2008-01-01", "s") + np.arange(48 * 140) * np.timedelta64(1800, "s")
@@ -75,3 +75,23 @@ def test_one_block_is_too_few():
         ValueError, match="at least 2 blocks of 7 days with scored steps, got 1; give a longer"
     ):
         block_bootstrap(OBSERVED[:300], POOR[:300], GOOD[:300], TIME[:300])
+
+
+def test_the_mean_over_records_is_that_of_their_gains_and_surer_than_each():
+    series = [made_pair(seed) for seed in range(4)]
+    drawn = [resampled_scores(*one, seed=seed) for seed, one in enumerate(series)]
+    alone = [comparison_of([one]) for one in drawn]
+    mean = comparison_of(drawn)
+    assert mean.relative_rmse.estimate == pytest.approx(np.mean([c.relative_rmse.estimate for c in alone]))
+    width = [c.rmse.interval_90[1] - c.rmse.interval_90[0] for c in alone]
+    low, high = mean.rmse.interval_90
+    assert 0.3 < (high - low) / np.mean(width) < 0.7
+    assert mean.rmse.n == sum(c.rmse.n for c in alone)
+
+
+def made_pair(seed):
+    rng = np.random.default_rng(seed)
+    n = 48 * 200
+    observed = rng.normal(0.0, 50.0, n)
+    time = np.datetime64("2001-01-01", "s") + np.arange(n) * np.timedelta64(1800, "s")
+    return observed, observed + rng.normal(0, 30, n), observed + rng.normal(0, 28, n), time

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tilth.data.containers import SiteRecord, Sites
+from tilth.data.shortened import part_of
 from tilth.data.weather import synthetic_site
 from tilth.parameters.space import ParameterSpace
 from tilth.parameters.tables import CALIBRATED, parameter_table
@@ -15,14 +16,7 @@ BUDGETS = ("SurfaceResidual", "EnergyResidual", "WaterResidual")
 def part(record: SiteRecord, first_day: int, days: int) -> SiteRecord:
     """Some days of a record."""
     per_day = round(86400 / record.step)
-    cut = slice(first_day * per_day, (first_day + days) * per_day)
-    return record.replace(
-        time=record.time[cut],
-        forcing={name: series[cut] for name, series in record.forcing.items()},
-        forcing_in_range=record.forcing_in_range[cut],
-        usable=record.usable[cut],
-        segment=record.segment[cut],
-    )
+    return part_of(record, slice(first_day * per_day, (first_day + days) * per_day))
 
 
 def season(climate: str, plant_class: str, first_day: int, days: int, step: float = 1800.0) -> SiteRecord:

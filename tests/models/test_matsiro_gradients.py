@@ -16,7 +16,8 @@ from tilth.parameters.tables import CALIBRATED
 
 DAYS = 6
 OTHERS = ("lai_scale", "soil_b", "soil_conductivity", "soil_resistance", "snow_albedo_visible", "emissivity")
-SPACE = ParameterSpace.select((*CALIBRATED, *OTHERS))
+VARYING = ("vmax0.seasonal_cos", "gradm.seasonal_sin", "rlfn.lai_slope")
+SPACE = ParameterSpace.select((*CALIBRATED, *OTHERS, *VARYING))
 STEP = 4e-5
 """Smaller ones drown in the round-off of a run of days, larger ones meet the curvature of the loss."""
 

@@ -1,12 +1,16 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tilth.calibration.direct import Direct
 from tilth.calibration.mdpl import Mdpl
-from tilth.config import experiment
+from tilth.config_files import experiment
 from tilth.data.weather import synthetic_site
 from tilth.pipeline.presets import calibrator, ensemble_design, surrogate_settings
 from tilth.pipeline.provenance import Stopwatch, provenance, versions
+from tilth.surrogates.architectures import weight_count
+from tilth.surrogates.settings import SingleTaskSizes
 
 
 def settings(**changes):
@@ -25,7 +29,7 @@ def test_the_paper_preset_has_the_sizes_of_the_paper(record):
     assert surrogate.sizes.shared_hidden == surrogate.sizes.task_hidden == 128
     assert (surrogate.window, surrogate.training.epochs, surrogate.training.learning_rate) == (48, 200, 0.005)
     assert surrogate.training.rate_factors["shared"] == pytest.approx(1 / 3)
-    mdpl = calibrator(paper, "mdpl", sites=1)
+    mdpl = calibrator(paper, "mdpl")
     assert isinstance(mdpl, Mdpl)
     assert (mdpl.generator.layers, mdpl.generator.hidden, mdpl.training.epochs) == (4, 128, 2000)
     assert ensemble_design(paper, [record]).shape == (1 + 12 * 4, 1, 12)
@@ -44,12 +48,36 @@ def test_sizes_of_an_experiment_replace_those_of_the_preset():
     own = settings(sizes={"surrogate-hidden": 9, "surrogate-epochs": 3, "generator-hidden": 5})
     surrogate = surrogate_settings(own)
     assert surrogate.sizes.task_hidden == 9 and surrogate.training.epochs == 3
-    assert calibrator(own, "mdpl", sites=1).generator.hidden == 5
+    assert calibrator(own, "mdpl").generator.hidden == 5
 
 
-def test_direct_is_free_at_one_site_and_generated_at_many():
-    one, many = (calibrator(settings(), "direct", sites=count) for count in (1, 2))
-    assert isinstance(one, Direct) and one.generator is None and many.generator is not None
+def test_pooling_decides_what_direct_moves():
+    own, shared, network = (
+        calibrator(settings(pooling=pooling), "direct") for pooling in ("site", "class", "network")
+    )
+    assert isinstance(own, Direct) and own.generator is None and not own.shared
+    assert shared.generator is None and shared.shared
+    assert network.generator is not None and network.generator.sees_fluxes and not network.shared
+
+
+def test_a_generator_sees_fluxes_only_where_it_may():
+    blind = settings(pooling="network", **{"generator-sees-fluxes": False})
+    for method in ("direct", "mdpl", "dpl"):
+        assert calibrator(blind, method).generator.read(("Qle", "Qh")) == ()
+
+
+def test_the_single_task_surrogate_differs_in_its_network_only():
+    many, one = surrogate_settings(settings()), surrogate_settings(settings(), "dpl")
+    assert isinstance(one.sizes, SingleTaskSizes) and one.training.rate_factors == {}
+    assert dataclasses.replace(one, sizes=many.sizes, training=many.training) == many
+    weights = [weight_count(each.sizes, 47, 2) for each in (many, one)]
+    assert abs(weights[1] / weights[0] - 1.0) < 0.02
+    printed = surrogate_settings(settings(preset="paper"), "dpl")
+    assert printed.sizes == SingleTaskSizes(6, 190)
+    own = settings(preset="paper", sizes={"surrogate-matched": True, "surrogate-memory": True})
+    assert surrogate_settings(own).antecedent and surrogate_settings(own, "dpl").sizes.hidden < 190
+    free = settings(sizes={"surrogate-matched": False, "surrogate-hidden": 7})
+    assert surrogate_settings(free, "dpl").sizes == SingleTaskSizes(3, 7)
 
 
 def test_provenance_names_software_choices_and_time():

@@ -1,5 +1,6 @@
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,10 +78,10 @@ def test_mdpl_learns_through_its_surrogate(tmp_path, quick_report):
     assert set(audit["variable"]) == {"Qle", "Qh"} and np.isfinite(audit[["model", "surrogate"]]).all(
         axis=None
     )
-    assert (folder / "checkpoints" / "ensemble.zarr").is_dir()
+    assert (folder / "checkpoints" / "ensemble-nested.zarr").is_dir()
 
 
-@pytest.mark.parametrize("method", ["direct", "mdpl"])
+@pytest.mark.parametrize("method", ["direct", "mdpl", "dpl"])
 def test_an_interrupted_calibration_resumes_with_identical_results(tmp_path, method, quick_report):
     settings = twin_experiment(method=method)
     straight = calibrate(settings, tmp_path / "straight")
@@ -169,10 +170,56 @@ def test_an_experiment_joins_the_tables_of_its_sites_and_resumes(tmp_path, quick
     assert (tmp_path / "out" / "report.html").exists()
 
 
-def test_sites_can_be_learned_together(tmp_path, quick_report):
-    run_experiment(two_sites(together=True), tmp_path / "out")
+def learned_values(folder):
+    table = pd.read_csv(folder / "parameters.csv")
+    return pd.DataFrame(
+        {site: rows.set_index("parameter")["value"] for site, rows in table.groupby("site")}
+    ).T
+
+
+def test_sites_can_share_one_network(tmp_path, quick_report):
+    run_experiment(two_sites(pooling="network"), tmp_path / "out")
     sites = sorted(p.name for p in (tmp_path / "out" / "sites").iterdir())
     assert sites == ["SY-1-direct", "SY-2-direct"]
+    values = learned_values(tmp_path / "out")
+    assert not np.array_equal(values.loc["SY-1"], values.loc["SY-2"])
+
+
+@pytest.mark.parametrize("method", ["direct", "mdpl"])
+def test_sites_of_a_class_can_share_one_set(tmp_path, quick_report, method):
+    run_experiment(two_sites(pooling="class", method=method), tmp_path / "out")
+    values = learned_values(tmp_path / "out")
+    assert np.array_equal(values.loc["SY-1"], values.loc["SY-2"])
+    default = pd.read_csv(tmp_path / "out" / "parameters.csv").groupby("parameter")["default"].first()
+    assert (np.abs(values.loc["SY-1"] - default) > 0).all()
+
+
+def test_the_mean_of_a_class_is_that_of_its_sites(tmp_path, quick_report):
+    run_experiment(two_sites(), tmp_path / "own")
+    run_experiment(two_sites(pooling="mean"), tmp_path / "mean")
+    own, mean = learned_values(tmp_path / "own"), learned_values(tmp_path / "mean")
+    assert np.array_equal(mean.loc["SY-1"], mean.loc["SY-2"])
+    space = two_sites().space()
+
+    def unconstrained(table):
+        return np.asarray(space.to_unconstrained(jnp.asarray(table[list(space.names)].to_numpy())))
+
+    np.testing.assert_allclose(unconstrained(mean)[0], unconstrained(own).mean(axis=0), atol=1e-6)
+    history = pd.read_csv(tmp_path / "mean" / "sites" / "SY-1-direct" / "history.csv")
+    assert set(history["stage"]) == {"SY-1 direct", "SY-2 direct"}
+
+
+def test_surrogates_of_a_mean_have_an_ensemble_for_each_site(tmp_path, quick_report):
+    run_experiment(two_sites(pooling="mean", method="dpl"), tmp_path / "out")
+    costs = pd.read_csv(tmp_path / "out" / "costs.csv").set_index(["method", "stage"])
+    assert (costs.loc[[("dpl", "surrogate"), ("dpl", "dpl")], "networks"] == 2).all()
+    assert costs.loc[("dpl", "surrogate"), "iterations"] == 2 * 2
+    assert not list((tmp_path / "out" / "checkpoints").rglob("*.zarr"))
+
+
+def test_a_site_alone_in_its_class_shares_nothing_and_the_page_says_so(tmp_path, quick_report):
+    outcome = calibrate(twin_experiment(pooling="class"), tmp_path / "out")
+    assert "SY-One is alone in the class woodland: nothing is shared." in outcome.notes
 
 
 def test_the_same_site_twice_is_refused(tmp_path, quick_report):
@@ -208,3 +255,36 @@ def test_a_learned_closure_factor_gets_its_own_rows(tmp_path, quick_report):
     assert {"raw", "closure"} == set(scores["target"])
     notes = json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
     assert any("closure factor" in note for note in notes)
+
+
+def test_an_experiment_says_what_was_gained_and_what_it_cost(tmp_path, quick_report):
+    run_experiment(two_sites(method=["direct", "mdpl"]), tmp_path / "out")
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    means = summary[(summary["site"] == "mean") & (summary["class"] == "all")]
+    assert set(means["method"]) == {"direct", "mdpl"} and set(means["sites"]) == {1}
+    costs = pd.read_csv(tmp_path / "out" / "costs.csv").set_index(["part", "stage"])
+    assert costs.loc[("SY-1-mdpl", "ensemble"), "runs"] == 8
+    assert costs.loc[("SY-1-mdpl", "surrogate"), "iterations"] == 2
+    assert costs.loc[("SY-2-direct", "direct"), "iterations"] == 4
+    assert costs["networks"].sum() == 4 and (costs["seconds"] >= 0).all()
+    spread = pd.read_csv(tmp_path / "out" / "parameter_spread.csv")
+    assert set(spread["parameter"]) == {"rlfv", "gradm", "vmax0"} and set(spread["sites"]) == {2}
+
+
+def test_peer_scores_of_the_user_get_into_the_folder_and_the_page(tmp_path):
+    (tmp_path / "peers.csv").write_text(
+        "# a remark\nsite,variable,whole_jules\nSY-One,Qle,37.5\nElse,Qle,1\n"
+    )
+    calibrate(twin_experiment(peers="peers.csv"), tmp_path / "out", root=tmp_path)
+    table = pd.read_csv(tmp_path / "out" / "peers.csv")
+    assert table.to_dict("records") == [
+        {"variable": "Qle", "peer": "jules", "basis": "whole record", "rmse": 37.5}
+    ]
+    assert "jules" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_wrong_peer_scores_are_refused_before_anything_runs(tmp_path, quick_report):
+    (tmp_path / "peers.csv").write_text("site,variable,jules\nSY-One,Qle,37.5\n")
+    with pytest.raises(ValueError, match="columns whose meaning is not known"):
+        run_experiment(twin_experiment(peers="peers.csv"), tmp_path / "out", root=tmp_path)
+    assert not (tmp_path / "out").exists()

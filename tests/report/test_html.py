@@ -130,4 +130,25 @@ def test_several_sites(tmp_path):
     assert all((tmp_path / link).is_file() for link in outline.links)
     assert "Kept out of the means: BB-Two." in page
     assert "Mean over 1" in page
-    assert len(outline.images) == 2
+    alts = [image["alt"] for image in outline.images]
+    assert [alt for alt in alts if alt.startswith("RMSE of")] == alts[:2]
+    assert any("Taylor diagrams of default and direct runs by plant class" in alt for alt in alts)
+    assert len(alts) == 3  # no distribution over the one site that counts
+    for words in ("direct, held-out part, mean over 1 sites: RMSE of Qle falls by", "ΔR", "Published"):
+        assert words in page
+    assert "At a bound" in page and "Within classes" in page
+
+
+def test_methods_are_not_mixed_in_means(tmp_path):
+    for name, method in (("AA-One", "direct"), ("AA-Two", "mdpl"), ("BB-One", "direct"), ("BB-Two", "mdpl")):
+        folder = write_made_up_run(tmp_path / "sites" / name, days=60, seed=len(name) + ord(name[0]))
+        facts = read_facts(folder / "run.json")
+        facts["site"]["name"], facts["method"] = name[:2], method
+        write_facts(folder / "run.json", facts)
+        for table in ("scores.csv", "parameters.csv"):
+            text = (folder / table).read_text().replace("direct", method)
+            (folder / table).write_text(text)
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert page.count("Mean over 2") == 2
+    assert "mdpl, held-out part, mean over 2 sites" in page
+    assert "Cumulative distributions over sites" in page

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tilth.surrogates.multitask import MultitaskNetwork, rate_groups
+from tilth.surrogates.multitask import MultitaskNetwork
 from tilth.surrogates.settings import PRESETS, MultitaskSizes, SurrogateSettings, preset
 
 SIZES = MultitaskSizes(shared_layers=2, shared_hidden=5, task_layers=1, task_hidden=4)
@@ -32,7 +32,7 @@ def test_a_window_does_not_see_the_others_nor_its_own_future() -> None:
 
 
 def test_only_the_shared_layers_learn_at_a_third_of_the_rate() -> None:
-    labels = rate_groups(MultitaskNetwork(3, 2, SIZES, key=jax.random.key(0)))
+    labels = MultitaskNetwork(3, 2, SIZES, key=jax.random.key(0)).rate_groups()
     assert set(jax.tree.leaves(labels.shared)) == {"shared"}
     assert set(jax.tree.leaves((labels.gates, labels.tasks, labels.heads))) == {"task"}
     for settings in PRESETS.values():

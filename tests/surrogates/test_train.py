@@ -10,6 +10,7 @@ from tilth.ensembles.design import sobol
 from tilth.ensembles.run import run_ensemble
 from tilth.ensembles.store import EnsembleStore
 from tilth.networks.training import TrainingSettings
+from tilth.surrogates import audit
 from tilth.surrogates.audit import audit_surrogate
 from tilth.surrogates.files import load_surrogate, save_surrogate
 from tilth.surrogates.land_model import SurrogateLandModel
@@ -53,6 +54,19 @@ def test_surrogate_learns_what_the_parameters_do(surrogate, store, tmp_path) -> 
     assert max(r.of_response_std for r in rows) < 0.4
     assert rows[0].of_observation_std < 0.2
     assert np.isnan(rows[1].of_observation_std)
+
+
+def test_an_audit_is_the_same_however_its_members_are_batched(surrogate, store, monkeypatch) -> None:
+    whole = audit_surrogate(surrogate, store, SITES, members=range(7))
+    monkeypatch.setattr(audit, "BATCH", 3)
+    parts = audit_surrogate(surrogate, store, SITES, members=range(7))
+    for one, other in zip(whole, parts, strict=True):
+        assert one.members == other.members == 7
+        np.testing.assert_allclose(one.rmse, other.rmse, rtol=1e-5)
+        np.testing.assert_allclose(one.worst_rmse, other.worst_rmse, rtol=1e-5)
+    model = np.stack([store.series("Qh", member, 1) for member in range(7)]).astype(float)
+    np.testing.assert_allclose(whole[3].response_std, np.sqrt(model.var(axis=0).mean()), rtol=1e-6)
+    np.testing.assert_allclose(whole[3].model_std, model.std(), rtol=1e-6)
 
 
 def test_gradients_through_the_surrogate_point_as_those_of_the_model(surrogate) -> None:
@@ -123,7 +137,7 @@ def test_training_goes_on_bit_for_bit(store, tmp_path) -> None:
     other = run_ensemble(AnalyticModel(), sobol(SPACE, 32, 2), SITES, tmp_path / "other")
     with pytest.raises(ValueError, match=r"belongs to another run: identity.runs: saved '\w+', now '\w+'"):
         train_surrogate(other, SITES, SHORT, key=KEY, checkpoint=tmp_path / "c")
-    with pytest.raises(ValueError, match="expected a multitask surrogate"):
+    with pytest.raises(ValueError, match="expected a multitask surrogate or single-task surrogate"):
         load_surrogate(tmp_path / "c")
 
 

@@ -38,7 +38,8 @@ class Problem(eqx.Module):
     ``model`` is the land model, or a surrogate of it, that is learned through; its space holds all
     parameters that ``starts`` has values of, the ``free`` ones of which are learned. ``target`` says which
     observations of the ``variables`` are compared, averaged over ``average_steps`` native steps, by which
-    ``loss``; ``targets`` are those observations.
+    ``loss``; ``targets`` are those observations. ``guarded`` fluxes are not learned from, but must not get
+    worse where they were measured; of the methods, ``direct`` minds them.
     """
 
     model: AbstractLandModel
@@ -49,6 +50,7 @@ class Problem(eqx.Module):
     loss: AbstractLoss
     average_steps: int = eqx.field(static=True)
     targets: FluxTargets
+    guarded: FluxTargets
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class Problem(eqx.Module):
         target: AbstractTarget | None = None,
         loss: AbstractLoss | None = None,
         average_steps: int = 1,
+        guarded: Sequence[str] = (),
     ) -> "Problem":
         """The problem of learning parameters of ``model`` at ``sites`` from their calibration parts.
 
@@ -94,6 +97,7 @@ class Problem(eqx.Module):
             loss=loss or MeanSquare(),
             average_steps=average_steps,
             targets=FluxTargets.of(sites.records, variables, target),
+            guarded=FluxTargets.of(sites.records, guarded, RawFluxes(), required=False),
         )
 
     @property
@@ -103,13 +107,14 @@ class Problem(eqx.Module):
 
     def identity(self) -> dict[str, Any]:
         """Plain values that tell problems apart, for checkpoints: names, choices and array digests."""
-        targets, forcing = self.targets, self.sites.forcing
-        observed = (targets.observed, targets.fit, targets.validation)
+        targets, guarded, forcing = self.targets, self.guarded, self.sites.forcing
+        observed = (targets.observed, targets.fit, targets.validation, guarded.observed, guarded.fit)
         return {
             "sites": list(self.sites.names),
             "parameters": {p.name: [p.lower, p.upper] for p in self.model.space.parameters},
             "free": list(self.free),
             "variables": list(targets.variables),
+            "guarded": list(guarded.variables),
             "target": self.target.name,
             "loss": repr(self.loss),
             "average_steps": self.average_steps,

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from tilth.calibration.base import Problem
 from tilth.calibration.generator import Generator, GeneratorSettings, feature_count
 from tilth.calibration.generator_inputs import GeneratorEncoder, GeneratorInputs
-from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
+from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite, Shared
 
 FACTOR_RANGE = (0.5, 1.1)
 """Range of a learned closure factor: the measured share of the turbulent fluxes [-]."""
@@ -25,7 +25,7 @@ FACTOR_RANGE = (0.5, 1.1)
 class Candidates(eqx.Module):
     """Trained arrays: free offsets or generators, and unconstrained closure factors if they are learned."""
 
-    offsets: Float[Array, "start site free"] | None
+    offsets: Float[Array, "start #site free"] | None
     generators: Generator | None
     closure: Float[Array, "start site"] | None
 
@@ -42,7 +42,7 @@ class AbstractParameters(eqx.Module):
     @abc.abstractmethod
     def initial(
         self, problem: Problem, key: PRNGKeyArray, starts: int, spread: float
-    ) -> tuple[Float[Array, "start site free"] | None, Generator | None]:
+    ) -> tuple[Float[Array, "start #site free"] | None, Generator | None]:
         """Offsets and generators before training; the first start is at the problem's own."""
 
     @abc.abstractmethod
@@ -86,6 +86,47 @@ class Free(AbstractParameters):
         return PerSite(problem.sites.names, np.asarray(theta, np.float64))
 
 
+class Common(AbstractParameters):
+    """Free parameters that all ``sites`` of a problem share; they start from the same values."""
+
+    sites: int = eqx.field(static=True)
+    per_site: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Common":
+        """The parameterisation for a problem; ``ValueError`` where its sites start from different values."""
+        starts = np.asarray(problem.starts)
+        if (starts != starts[:1]).any():
+            raise ValueError(
+                "expected the same starting parameters at all sites that share theirs, got different ones at "
+                f"{', '.join(problem.sites.names)}: give every site the same starts"
+            )
+        return cls(len(starts))
+
+    def prepared(self, problem: Problem) -> None:
+        """Nothing."""
+
+    def initial(
+        self, problem: Problem, key: PRNGKeyArray, starts: int, spread: float
+    ) -> tuple[Float[Array, "start one free"] | None, Generator | None]:
+        """Zero for the first start, normal with standard deviation ``spread`` for the others."""
+        drawn = spread * jax.random.normal(key, (starts, 1, len(problem.free)), problem.starts.dtype)
+        return drawn.at[0].set(0.0), None
+
+    def offsets(
+        self, candidates: Candidates, inputs: GeneratorInputs | None
+    ) -> Float[Array, "start site free"]:
+        """The trained offsets at every site."""
+        if candidates.offsets is None:
+            raise TypeError("expected candidates with shared offsets, got those of a generator")
+        starts, _, free = candidates.offsets.shape
+        return jnp.broadcast_to(candidates.offsets, (starts, self.sites, free))
+
+    def rule(self, problem: Problem, best: Candidates) -> AbstractParameterRule:
+        """The one vector."""
+        return Shared(np.asarray(problem.mapping.physical(self.offsets(best, None)[0])[0], np.float64))
+
+
 class Generated(AbstractParameters):
     """The parameters of all sites from one generator; its starts differ in their random weights."""
 
@@ -97,7 +138,10 @@ class Generated(AbstractParameters):
     def of(cls, problem: Problem, settings: GeneratorSettings) -> "Generated":
         """The parameterisation for the sites of a problem."""
         encoder = GeneratorEncoder.of(
-            problem.sites.records, problem.targets.variables, window=settings.window, limit=settings.windows
+            problem.sites.records,
+            settings.read(problem.targets.variables),
+            window=settings.window,
+            limit=settings.windows,
         )
         return cls(encoder, settings)
 

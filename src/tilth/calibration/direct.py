@@ -4,6 +4,11 @@ The calibration part of every record is cut into windows that run side by side, 
 spun-up run with recent parameters; no derivative goes through that state. The loss over all windows is
 minimised by gradient descent from the default parameters.
 
+Observed radiation and ground heat guard the fluxes: a candidate whose error of net radiation or ground heat
+flux exceeds that at the start by more than a tenth pays for the excess, in what is fitted and in what
+watches. Low errors of the turbulent fluxes that are bought with energy the tower measured not to be there
+are no gain.
+
 A weak prior holds what the fluxes do not tell near the default: the penalty ``prior · mean(u²)`` on the
 offsets ``u`` in unconstrained space is, up to a constant, the background term of a variational assimilation
 (Raoult et al. 2025, doi:10.1029/2024MS004857) whose background is the default with independent normal errors.
@@ -22,6 +27,7 @@ from tilth.calibration.base import AbstractCalibrator, History, Problem, Progres
 from tilth.calibration.candidates import (
     AbstractParameters,
     Candidates,
+    Common,
     Free,
     Generated,
     best_start,
@@ -31,16 +37,17 @@ from tilth.calibration.candidates import (
 )
 from tilth.calibration.descent import AbstractDescent, Adam
 from tilth.calibration.generator import GeneratorSettings
-from tilth.calibration.windows import Losses, WindowObjective
+from tilth.calibration.windows import Guard, Losses, WindowObjective
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 
 
 class Direct(AbstractCalibrator):
     """Gradient descent through the land model.
 
-    Parameters are free at each site, or come from one ``generator`` for all sites where its settings are
-    given. ``window_days`` [d] is the length of windows. Their states come from a full run with spin-up every
-    ``refresh`` steps and from the end of the window before in between. ``starts`` candidates are moved side
+    Parameters are free at each site, the same at all sites where they are ``shared``, or come from one
+    ``generator`` for all sites where its settings are given. ``window_days`` [d] is the length of windows.
+    Their states come from a full run with spin-up every ``refresh`` steps and from the end of the window
+    before in between. ``starts`` candidates are moved side
     by side; all but the first start at random with standard deviation ``spread`` in unconstrained space.
     The best candidate on the inner blocks wins, for each site where parameters are free; descent stops after
     ``patience`` steps without a better one. At the end the winner is run in full once more and, where it is
@@ -50,6 +57,7 @@ class Direct(AbstractCalibrator):
     needs_gradient: ClassVar[bool] = True
     descent: AbstractDescent = Adam()
     generator: GeneratorSettings | None = eqx.field(static=True, default=None)
+    shared: bool = eqx.field(static=True, default=False)
     window_days: float = 30.0
     refresh: int = 20
     prior: float = 1e-3
@@ -60,6 +68,10 @@ class Direct(AbstractCalibrator):
     def __check_init__(self) -> None:
         if not 1.0 <= self.window_days <= 366.0:
             raise ValueError(f"window_days must be from 1 to 366 d, got {self.window_days}")
+        if self.shared and self.generator is not None:
+            raise ValueError(
+                "expected shared parameters or a generator, got both: a generator's are the sites' own"
+            )
         if min(self.refresh, self.starts, self.patience) < 1 or self.prior < 0 or self.spread < 0:
             raise ValueError(
                 "refresh, starts and patience must be at least 1, prior and spread not negative, got "
@@ -75,7 +87,7 @@ class Direct(AbstractCalibrator):
         progress: Progress | None = None,
     ) -> Result:
         """The best parameters found; see :meth:`AbstractCalibrator.solve`."""
-        parameters: AbstractParameters = Free()
+        parameters: AbstractParameters = Common.of(problem) if self.shared else Free()
         if self.generator is not None:
             parameters = Generated.of(problem, self.generator)
         objective = WindowObjective(
@@ -85,7 +97,8 @@ class Direct(AbstractCalibrator):
         end = _descended(self, objective, candidates, key, checkpoint, progress)
         chosen = best_start(*_with_last(objective, end), per_site=parameters.per_site)
         default = jax.tree.map(lambda leaf: leaf[:1], candidates)
-        final, gained = _verified(objective, chosen, default, end.first_loss[:1])
+        limit = jax.tree.map(lambda leaf: leaf[:, :1], end.limit)
+        final, gained = _verified(objective, chosen, default, end.first_loss[:1], limit)
         status = Status.SUCCEEDED if gained else Status.NO_GAIN
         return Result(
             rule=parameters.rule(problem, final),
@@ -98,7 +111,8 @@ class Direct(AbstractCalibrator):
 
 
 class _Progress(eqx.Module):
-    """Where a descent stands. ``first_loss`` is that of the start on the inner blocks."""
+    """Where a descent stands. ``first_loss`` is that of the start on the inner blocks, ``limit`` its errors
+    of guarded fluxes."""
 
     candidates: Candidates
     memory: Any
@@ -106,6 +120,7 @@ class _Progress(eqx.Module):
     best: Candidates
     best_loss: Float[Array, "start site"]
     first_loss: Float[Array, "start site"]
+    limit: Guard
     loss: Float[np.ndarray, " step"]
     validation: Float[np.ndarray, " step"]
     done: int
@@ -154,6 +169,7 @@ def _beginning(method: Direct, objective: WindowObjective, candidates: Candidate
         best=candidates,
         best_loss=worst,
         first_loss=worst,
+        limit=objective.unlimited(),
         loss=unfilled,
         validation=unfilled.copy(),
         done=0,
@@ -167,7 +183,7 @@ def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progre
     states = now.states
     if now.done > 0 and now.done % method.refresh == 0:
         states = objective.states(now.candidates)
-    arguments = objective.arguments(states)
+    arguments = objective.arguments(states, now.limit)
 
     def evaluate(at: Candidates) -> Any:
         return objective.evaluate(at, *arguments)
@@ -188,12 +204,18 @@ def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progre
         best=best,
         best_loss=best_loss,
         first_loss=losses.validation if now.done == 0 else now.first_loss,
+        limit=_of_first_start(losses.guard) if now.done == 0 else now.limit,
         loss=loss,
         validation=validation,
         done=now.done + 1,
         waited=0 if gained else now.waited + 1,
         finite=finite,
     )
+
+
+def _of_first_start(guard: Guard) -> Guard:
+    """The errors of the first start, which is the default, as limits of all."""
+    return jax.tree.map(lambda error: jnp.broadcast_to(error[:, :1], error.shape), guard)
 
 
 def _better(
@@ -214,17 +236,17 @@ def _with_last(objective: WindowObjective, end: _Progress) -> tuple[Candidates, 
     """The best candidates and their loss, those after the last step included."""
     if not end.finite:
         return end.best, end.best_loss
-    (_, losses), _ = objective.evaluate(end.candidates, *objective.arguments(end.states))
+    (_, losses), _ = objective.evaluate(end.candidates, *objective.arguments(end.states, end.limit))
     best, loss, _ = _better(objective, end.candidates, losses, end.best, end.best_loss)
     return best, loss
 
 
 def _verified(
-    objective: WindowObjective, chosen: Candidates, default: Candidates, default_loss: Array
+    objective: WindowObjective, chosen: Candidates, default: Candidates, default_loss: Array, limit: Guard
 ) -> tuple[Candidates, bool]:
     """The winner, or the start where a full run of the winner is not better on the inner blocks."""
     single = objective.single()
-    (_, losses), _ = single.evaluate(chosen, *single.arguments(single.states(chosen)))
+    (_, losses), _ = single.evaluate(chosen, *single.arguments(single.states(chosen), limit))
     final, _, gained = _better(single, chosen, losses, default, default_loss)
     return final, gained
 

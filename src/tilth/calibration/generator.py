@@ -6,6 +6,7 @@ an untrained generator gives its defaults but for small random numbers.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -21,16 +22,24 @@ SMALL = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorSettings:
-    """Layers and hidden units, steps of a window, and most windows of a site that are averaged over."""
+    """Layers and hidden units, steps of a window, and most windows of a site that are averaged over.
+
+    ``sees_fluxes``: whether it reads observed fluxes beside forcing and attributes.
+    """
 
     layers: int = 1
     hidden: int = 32
     window: int = 48
     windows: int = 128
+    sees_fluxes: bool = True
 
     def __post_init__(self) -> None:
-        if min(dataclasses.astuple(self)) < 1:
+        if min(self.layers, self.hidden, self.window, self.windows) < 1:
             raise ValueError(f"layers, hidden, window and windows must be at least 1, got {self}")
+
+    def read(self, variables: Sequence[str]) -> tuple[str, ...]:
+        """Those of the observed ``variables`` that a generator reads."""
+        return tuple(variables) if self.sees_fluxes else ()
 
 
 class Generator(eqx.Module):

@@ -21,7 +21,7 @@ from tilth.calibration.candidates import closure_factor, unit_factor
 from tilth.calibration.generator import Generator, GeneratorSettings, feature_count
 from tilth.calibration.generator_inputs import GeneratorEncoder
 from tilth.calibration.mdpl_windows import MdplBatch, MdplSource
-from tilth.calibration.rules import Neural
+from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
 from tilth.data.containers import Sites
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 from tilth.networks.training import TrainingSettings, train
@@ -57,6 +57,8 @@ class Mdpl(AbstractCalibrator):
     Each step draws windows to compare with the observations and ``drawn_windows`` of each site for the
     generator, over whose outputs its parameters are averaged. ``prior`` weighs the mean square of the
     offsets from the defaults in unconstrained space, as in :class:`tilth.calibration.direct.Direct`.
+    Where parameters are ``shared``, the generator's outputs are averaged over the sites too, so that all
+    have the same offsets from their starts.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -65,6 +67,7 @@ class Mdpl(AbstractCalibrator):
         static=True,
         default=TrainingSettings(epochs=100, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
     )
+    shared: bool = eqx.field(static=True, default=False)
     drawn_windows: int = 16
     prior: float = 1e-3
 
@@ -88,7 +91,7 @@ class Mdpl(AbstractCalibrator):
         network_key, train_key = jax.random.split(key)
         encoder = GeneratorEncoder.of(
             problem.sites.records,
-            problem.targets.variables,
+            self.generator.read(problem.targets.variables),
             window=self.generator.window,
             limit=self.generator.windows,
         )
@@ -96,7 +99,7 @@ class Mdpl(AbstractCalibrator):
             problem, surrogate.features(problem.sites), surrogate.window, encoder, self.drawn_windows
         )
         network = _fresh(problem, encoder, self.generator, network_key)
-        loss = MdplLoss(problem, surrogate, self.prior)
+        loss = MdplLoss(problem, surrogate, self.prior, shared=self.shared)
         identity = {"method": repr(self), "problem": problem.identity()}
         header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
         best = _Best(network, loss, source, checkpoint, header)
@@ -113,14 +116,7 @@ class Mdpl(AbstractCalibrator):
         )
         chosen = best.network
         return Result(
-            rule=Neural(
-                generator=chosen.generator,
-                encoder=encoder,
-                space=problem.model.space,
-                free=problem.free,
-                names=problem.sites.names,
-                starts=np.asarray(problem.starts, np.float64),
-            ),
+            rule=self._rule(problem, chosen.generator, encoder),
             status=_status(trained.training_loss, best),
             history=History(trained.training_loss, trained.validation_loss),
             closure_factor=None
@@ -128,12 +124,31 @@ class Mdpl(AbstractCalibrator):
             else np.asarray(closure_factor(chosen.closure), float),
         )
 
+    def _rule(
+        self, problem: Problem, generator: Generator, encoder: GeneratorEncoder
+    ) -> AbstractParameterRule:
+        """The generator as a rule, or what it makes of all sites where they share their parameters."""
+        if self.shared:
+            offsets = _alike(generator(encoder(problem.sites.records)))
+            theta = np.asarray(problem.mapping.physical(offsets), np.float64)
+            return PerSite(problem.sites.names, theta)
+        return Neural(
+            generator=generator,
+            encoder=encoder,
+            space=problem.model.space,
+            free=problem.free,
+            names=problem.sites.names,
+            starts=np.asarray(problem.starts, np.float64),
+        )
+
 
 class MdplLoss:
     """The loss of a generator on a batch: mean over the sites in it of the mean over their fluxes."""
 
-    def __init__(self, problem: Problem, surrogate: WindowSurrogate, prior: float) -> None:
-        self.problem, self.surrogate, self.prior = problem, surrogate, prior
+    def __init__(
+        self, problem: Problem, surrogate: WindowSurrogate, prior: float, *, shared: bool = False
+    ) -> None:
+        self.problem, self.surrogate, self.prior, self.shared = problem, surrogate, prior, shared
         self.tasks = [surrogate.tasks.index(name) for name in problem.targets.variables]
 
     def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
@@ -147,6 +162,8 @@ class MdplLoss:
         """Offsets of the sites' parameters and the loss without penalty [-]."""
         problem, targets = self.problem, self.problem.targets
         offsets = network.generator(batch.inputs)
+        if self.shared:
+            offsets = _alike(offsets)
         thetas = problem.mapping.physical(offsets)
         series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
         losses, numbers = [], []
@@ -205,6 +222,11 @@ class _Best:
 
     def _measured(self, network: MdplNetwork) -> float:
         return float("nan") if self.batch is None else float(self.evaluate(network, self.batch))
+
+
+def _alike(offsets: Float[Array, "site free"]) -> Float[Array, "site free"]:
+    """The mean over the sites at every site."""
+    return jnp.broadcast_to(offsets.mean(axis=0, keepdims=True), offsets.shape)
 
 
 def _surrogate(problem: Problem) -> WindowSurrogate:

@@ -1,6 +1,8 @@
 """Rules from what is known of a site to its parameters: what every calibration learns."""
 
 import abc
+import dataclasses
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -51,6 +53,32 @@ class PerSite(AbstractParameterRule):
         return jnp.asarray(self.theta[rows], sites.step.dtype)[None]
 
 
+class PerClass(AbstractParameterRule):
+    """A vector for each plant class, also at sites never seen."""
+
+    classes: tuple[str, ...] = eqx.field(static=True)
+    theta: Float[np.ndarray, "class param"]
+
+    def __call__(self, sites: Sites) -> Float[Array, "sample site param"]:
+        """The vector of each site's class; ``ValueError`` for a class that nothing was learned for."""
+        wanted = [record.attributes.plant_class for record in sites.records]
+        unknown = sorted({name for name in wanted if name not in self.classes})
+        if unknown:
+            raise ValueError(
+                f"no parameters were learned for the class {', '.join(unknown)}: expected sites of "
+                f"{', '.join(self.classes)}; calibrate a site of that class, or learn a rule with a "
+                "generator, which knows sites of any class"
+            )
+        rows = np.array([self.classes.index(name) for name in wanted])
+        return jnp.asarray(self.theta[rows], sites.step.dtype)[None]
+
+
+def mean_theta(space: ParameterSpace, thetas: Float[np.ndarray, "site param"]) -> Float[np.ndarray, " param"]:
+    """The mean of physical vectors in unconstrained space; a value that all share is kept exactly."""
+    mean = np.asarray(space.to_physical(space.to_unconstrained(jnp.asarray(thetas)).mean(axis=0)))
+    return np.where((thetas == thetas[:1]).all(axis=0), thetas[0], mean)
+
+
 class Neural(AbstractParameterRule):
     """What a trained generator makes of a site's calibration part and attributes, also at sites never seen.
 
@@ -64,6 +92,15 @@ class Neural(AbstractParameterRule):
     free: tuple[str, ...] = eqx.field(static=True)
     names: tuple[str, ...] = eqx.field(static=True)
     starts: Float[np.ndarray, "site param"]
+
+    def starting_at(self, names: Sequence[str], starts: Float[np.ndarray, "more param"]) -> "Neural":
+        """The same rule, which moves from ``starts`` at further sites."""
+        new = [row for row, name in enumerate(names) if name not in self.names]
+        return dataclasses.replace(
+            self,
+            names=(*self.names, *(names[row] for row in new)),
+            starts=np.concatenate([self.starts, np.asarray(starts, float)[new]]),
+        )
 
     def __call__(self, sites: Sites) -> Float[Array, "sample site param"]:
         """The generated vector of each site, averaged over its calibration windows."""

@@ -14,9 +14,10 @@ from tilth.calibration.candidates import AbstractParameters, Candidates, closure
 from tilth.calibration.generator_inputs import GeneratorInputs
 from tilth.data.containers import Sites
 from tilth.observations.averaging import block_means
-from tilth.observations.losses import flux_moments, mean_over_fluxes
+from tilth.observations.losses import AbstractLoss, MeanSquare, flux_moments, mean_over_fluxes
 from tilth.observations.operators import TURBULENT
 from tilth.observations.splits import split_record
+from tilth.observations.targets import FluxTargets
 
 DAY = 86_400.0
 
@@ -43,14 +44,29 @@ class WindowedModel(Protocol):
         """Series in all windows, with ``converged``, and states at their ends."""
 
 
+GUARD_TOLERANCE = 1.1**2
+"""Growth of a guarded flux's mean square error that costs nothing: a tenth of its root [-]."""
+GUARD_STRENGTH = 0.3
+"""Penalty on a guarded flux whose mean square error is once its start above that, as a loss [-]."""
+
+
+class Guard(eqx.Module):
+    """Relative mean square errors of the guarded fluxes on what is fitted and on the blocks that watch."""
+
+    fit: Float[Array, "guarded start site"]
+    validation: Float[Array, "guarded start site"]
+
+
 class Losses(eqx.Module):
     """Loss of each candidate at each site on what is fitted and on the blocks that watch, and end states.
 
-    ``validation`` is that on what is fitted where a site has no scored step in those blocks.
+    ``validation`` is that on what is fitted where a site has no scored step in those blocks. Both hold the
+    penalty on guarded fluxes, whose errors are in ``guard``.
     """
 
     fit: Float[Array, "start site"]
     validation: Float[Array, "start site"]
+    guard: Guard
     ends: Any
 
 
@@ -58,7 +74,8 @@ class WindowObjective:
     """The loss over the windows of a problem's calibration part, of several candidates at once.
 
     Windows of all candidates are columns of one run, each from a given state. Steps count where they are
-    scored and the model's surface balance converged.
+    scored and the model's surface balance converged. A guarded flux of the problem costs nothing until its
+    mean square error exceeds its limit, that at the start, by more than the tolerance.
     """
 
     def __init__(
@@ -78,7 +95,8 @@ class WindowObjective:
         windows = self.model.cut_windows(problem.sites, self.length, self.inside)
         self.windows = jax.tree.map(np.asarray, windows)
         self.forcing = jax.tree.map(lambda a: jnp.tile(a, starts), windows.forcing)
-        self.data = window_data(problem, self.windows, self.length)
+        self.data = window_data(problem, problem.targets, self.windows, self.length)
+        self.guarded = window_data(problem, problem.guarded, self.windows, self.length)
         self.evaluate = eqx.filter_jit(eqx.filter_value_and_grad(self._total, has_aux=True))
 
     def single(self) -> "WindowObjective":
@@ -109,9 +127,15 @@ class WindowObjective:
         """Physical parameters of the candidates."""
         return self.problem.mapping.physical(self.parameters.offsets(candidates, self.inputs))
 
-    def arguments(self, states: Any) -> tuple[Any, ...]:
+    def unlimited(self) -> Guard:
+        """Limits of the guarded fluxes before the start has been evaluated."""
+        shape = (len(self.problem.guarded.variables), self.starts, len(self.problem.sites.records))
+        limit = jnp.full(shape, jnp.inf, self.problem.starts.dtype)
+        return Guard(limit, limit)
+
+    def arguments(self, states: Any, limit: Guard) -> tuple[Any, ...]:
         """What :attr:`evaluate` takes beside the candidates."""
-        return states, self.forcing, self.data, self.inputs
+        return states, self.forcing, self.data, self.guarded, limit, self.inputs
 
     def _total(
         self,
@@ -119,12 +143,14 @@ class WindowObjective:
         states: Any,
         forcing: Any,
         data: "WindowData",
+        guarded: "WindowData",
+        limit: Guard,
         inputs: GeneratorInputs | None,
     ) -> tuple[Float[Array, ""], Losses]:
         problem, windows = self.problem, self.windows
         offsets = self.parameters.offsets(candidates, inputs)
         thetas = problem.mapping.physical(offsets)
-        starts, sites, count = thetas.shape
+        starts, count = thetas.shape[0], thetas.shape[2]
         columns = windows._replace(
             forcing=forcing,
             site=np.tile(windows.site, starts),
@@ -133,43 +159,86 @@ class WindowObjective:
             valid=np.tile(windows.valid, starts),
         )
         per_window = thetas[:, windows.site].reshape(-1, count)
-        names = problem.targets.variables
+        names = (*problem.targets.variables, *problem.guarded.variables)
         outputs, ends = self.model.run_windows(per_window, problem.sites, columns, states, names)
-        fit, _ = self._losses(outputs, data, data.fit, candidates)
-        watched, seen = self._losses(outputs, data, data.validation, candidates)
-        fit, watched = fit.reshape(starts, sites), watched.reshape(starts, sites)
-        seen = seen.reshape(starts, sites)
-        losses = Losses(fit, jnp.where(seen, watched, fit), ends)
+        outputs = _scaled(outputs, candidates, self._column_site(), TURBULENT)
+        guard = self._guard(outputs, guarded)
+        fit, _ = self._losses(outputs, data, data.fit)
+        watched, seen = self._losses(outputs, data, data.validation)
+        losses = Losses(
+            fit + _excess(guard.fit, limit.fit),
+            jnp.where(seen, watched, fit) + _excess(guard.validation, limit.validation),
+            guard,
+            ends,
+        )
         strength = jnp.asarray(self.prior, fit.dtype)
         penalty = strength * jnp.mean(offsets.astype(fit.dtype) ** 2, axis=(1, 2))
-        return jnp.sum(fit.mean(axis=1) + penalty), losses
+        return jnp.sum(losses.fit.mean(axis=1) + penalty), losses
 
     def _losses(
-        self, outputs: dict[str, Array], data: "WindowData", counts: Array, candidates: Candidates
-    ) -> tuple[Float[Array, " startsite"], Bool[Array, " startsite"]]:
+        self, outputs: dict[str, Array], data: "WindowData", counts: Array
+    ) -> tuple[Float[Array, "start site"], Bool[Array, "start site"]]:
+        """The loss, mean over fluxes, and where anything counts."""
+        losses, number = self._of_fluxes(outputs, self.problem.targets, data, counts, self.problem.loss)
+        shape = (self.starts, self.problem.starts.shape[0])
+        mean = mean_over_fluxes(losses, number)
+        return mean.reshape(shape), (number > 0).any(axis=0).reshape(shape)
+
+    def _guard(self, outputs: dict[str, Array], guarded: "WindowData") -> Guard:
+        shape = (-1, self.starts, self.problem.starts.shape[0])
+        errors = []
+        for counts in (guarded.fit, guarded.validation):
+            loss, _ = self._of_fluxes(outputs, self.problem.guarded, guarded, counts, MeanSquare())
+            errors.append(loss.reshape(shape))
+        return Guard(*errors)
+
+    def _column_site(self) -> Array:
+        """The place of each column among candidates and sites."""
+        sites = self.problem.starts.shape[0]
+        return jnp.asarray((np.arange(self.starts)[:, None] * sites + self.windows.site[None, :]).reshape(-1))
+
+    def _of_fluxes(
+        self,
+        outputs: dict[str, Array],
+        targets: FluxTargets,
+        data: "WindowData",
+        counts: Array,
+        loss: AbstractLoss,
+    ) -> tuple[Float[Array, "flux startsite"], Float[Array, "flux startsite"]]:
+        """Loss of each flux and number of the steps that count."""
         problem, starts = self.problem, self.starts
         converged = outputs["converged"] > 0.5
-        sites = problem.starts.shape[0]
-        place = (np.arange(starts)[:, None] * sites + self.windows.site[None, :]).reshape(-1)
-        column_site = jnp.asarray(place)
+        none = jnp.zeros((0, starts * problem.starts.shape[0]), problem.starts.dtype)
         losses, numbers = [], []
-        for flux, name in enumerate(problem.targets.variables):
-            simulated = outputs[name]
-            if candidates.closure is not None and name in TURBULENT:
-                simulated = simulated * closure_factor(candidates.closure).reshape(-1)[column_site][None, :]
+        for flux, name in enumerate(targets.variables):
             counted = jnp.tile(counts[flux], starts) & converged
             observed = jnp.tile(data.observed[flux], starts)
             moments = flux_moments(
-                block_means(simulated, counted, problem.average_steps)[0],
+                block_means(outputs[name], counted, problem.average_steps)[0],
                 *block_means(observed, counted, problem.average_steps),
-                column_site=column_site,
+                column_site=self._column_site(),
                 mean=jnp.tile(data.mean[flux], starts),
                 deviation=jnp.tile(data.deviation[flux], starts),
             )
-            losses.append(problem.loss(moments))
+            losses.append(loss(moments))
             numbers.append(moments.count)
-        number = jnp.stack(numbers)
-        return mean_over_fluxes(jnp.stack(losses), number), (number > 0).any(axis=0)
+        return (jnp.stack(losses), jnp.stack(numbers)) if losses else (none, none)
+
+
+def _scaled(
+    outputs: dict[str, Array], candidates: Candidates, column_site: Array, names: Sequence[str]
+) -> dict[str, Array]:
+    """The outputs with the ``names`` multiplied by the learned closure factor of their site, if any."""
+    if candidates.closure is None:
+        return outputs
+    factor = closure_factor(candidates.closure).reshape(-1)[column_site][None, :]
+    return {name: series * factor if name in names else series for name, series in outputs.items()}
+
+
+def _excess(error: Float[Array, "guarded start site"], limit: Array) -> Float[Array, "start site"]:
+    """Penalty on errors of guarded fluxes beyond their limits; nothing where nothing is observed."""
+    known = jnp.where(limit > 0.0, limit, jnp.inf)
+    return GUARD_STRENGTH * jnp.maximum(error / known - GUARD_TOLERANCE, 0.0).sum(axis=0)
 
 
 class WindowData(eqx.Module):
@@ -189,9 +258,8 @@ def window_length(sites: Sites, days: float, average_steps: int) -> int:
     return max(1, round(days * a_day / whole)) * whole
 
 
-def window_data(problem: Problem, windows: Any, length: int) -> WindowData:
-    """The observations of a problem in the given windows; steps outside a window's stretch do not count."""
-    targets = problem.targets
+def window_data(problem: Problem, targets: FluxTargets, windows: Any, length: int) -> WindowData:
+    """Observations of a problem in the given windows; steps outside a window's stretch do not count."""
     dtype = problem.starts.dtype
     steps = targets.segment.shape[1]
     index, there = _steps_of(windows.start, length, steps)

@@ -24,6 +24,7 @@ from tilth.constants import (
     WATER_AIR_MOLAR_RATIO,
 )
 from tilth.data.containers import MEASURED, MISSING, Attributes, Observation, SiteRecord
+from tilth.data.flux_errors import random_error
 from tilth.data.humidity import vapour_pressure
 from tilth.data.leaf_area import climatology
 from tilth.data.longwave import crawford_duchon
@@ -133,9 +134,8 @@ def with_twin_observations(
 ) -> SiteRecord:
     """The record with observations made of simulated series and tower-like errors.
 
-    The error of a half-hourly flux F is double exponential with standard deviation
-    ``noise`` · (10 + 0.2 abs(F)) in the unit of F, so that 1 is about the error of a flux tower
-    (Richardson et al. 2006, doi:10.1016/j.agrformet.2006.01.007). About ``missing_fraction`` of the steps
+    The error of a half-hourly flux is double exponential with ``noise`` times the standard deviation of a
+    flux tower's (:func:`tilth.data.flux_errors.random_error`). About ``missing_fraction`` of the steps
     is missing, in gaps of six hours on average. ``outputs`` holds series on the record's clock by ALMA name.
     """
     if noise < 0 or not 0 <= missing_fraction < 1:
@@ -151,7 +151,7 @@ def with_twin_observations(
             raise ValueError(
                 f"expected {name} of shape {record.time.shape} (the record's), got {truth.shape}"
             )
-        deviation = noise * (10.0 + 0.2 * np.abs(truth))
+        deviation = noise * random_error(truth)
         value = truth + generator.laplace(size=truth.shape) * deviation / math.sqrt(2.0)
         missing = _gaps(generator, len(truth), missing_fraction, 6 * 3600.0 / record.step)
         observations[name] = Observation(

@@ -38,7 +38,7 @@ def latin_hypercube(space: ParameterSpace, n: int, seed: int) -> np.ndarray:
     McKay, Beckman and Conover 1979 (doi:10.1080/00401706.1979.10489755).
     """
     _check_size(n)
-    return _physical(space, qmc.LatinHypercube(len(space.names), rng=seed).random(n))
+    return physical_values(space, qmc.LatinHypercube(len(space.names), rng=seed).random(n))
 
 
 def sobol(space: ParameterSpace, n: int, seed: int) -> np.ndarray:
@@ -48,7 +48,7 @@ def sobol(space: ParameterSpace, n: int, seed: int) -> np.ndarray:
     """
     _check_size(n)
     exponent = int(np.ceil(np.log2(n)))
-    return _physical(space, qmc.Sobol(len(space.names), rng=seed).random_base2(exponent)[:n])
+    return physical_values(space, qmc.Sobol(len(space.names), rng=seed).random_base2(exponent)[:n])
 
 
 def around(
@@ -66,10 +66,11 @@ def around(
     draws = norm.ppf(qmc.LatinHypercube(len(space.names), rng=seed).random(n))
     middle = np.asarray(space.fraction(jnp.asarray(centre, dtype=float)[None]))
     phase = np.mod(middle + spread * draws, 2.0)
-    return _physical(space, np.minimum(phase, 2.0 - phase))
+    return physical_values(space, np.minimum(phase, 2.0 - phase))
 
 
-def _physical(space: ParameterSpace, fractions: np.ndarray) -> np.ndarray:
+def physical_values(space: ParameterSpace, fractions: np.ndarray) -> np.ndarray:
+    """Values at positions in the ranges (0 to 1, linear or logarithmic), in the parameters' units."""
     values = np.asarray(space.from_fraction(jnp.asarray(fractions, dtype=float)), dtype=float)
     return np.clip(values, space.lower, space.upper)
 

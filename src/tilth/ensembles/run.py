@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import equinox as eqx
@@ -17,11 +17,14 @@ from tilth.ensembles.store import EnsembleStore, Provenance
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
 from tilth.parameters.space import ParameterSpace
 
-COLUMNS = 256
+COLUMNS = 1024
 """Columns (a member at a site) of a batched call from which more are hardly faster."""
 
 VALUES = 20_000_000
 """Values of one simulated series that a batched call holds in memory at most (160 MB in float64)."""
+
+PADDING = 0.25
+"""Largest share of the steps of a batched call that may be padding of the shorter records."""
 
 Progress = Callable[[int, int, str], None]
 """Called with how much is done, how much there is, and a message."""
@@ -40,10 +43,11 @@ def run_ensemble(
     """The store with every member run at every site.
 
     ``thetas`` is ``[member, 1 | site, param]`` (or ``[member, param]``) in physical units. ``chunk`` members
-    are run in one batched call, by default as many as make some 256 columns without filling the memory. An
-    interrupted run goes on where it stopped, and a store whose members come first in ``thetas`` is extended
-    by the others. Raises ``ValueError`` for values outside their bounds, and for
-    a store of another model, space, design or sites.
+    are run in one batched call, by default as many as make some 1 000 columns without filling the memory.
+    Sites whose records differ much in length are run one group after the other (:func:`groups_by_length`).
+    An interrupted run goes on where it stopped, and a store whose members come first in ``thetas`` is
+    extended by the others. Raises ``ValueError`` for values outside their bounds, and for a store of another
+    model, space, design or sites.
     """
     thetas = _per_site(np.asarray(thetas, dtype=float), sites)
     model.space.check(thetas)
@@ -59,18 +63,25 @@ def run_ensemble(
         if len(thetas) > len(store.thetas):
             store.extend(thetas)
     done = np.zeros(thetas.shape[:2], dtype=bool) if store is None else store.done
-    pending = np.flatnonzero(~done.all(axis=1))
     total = len(thetas)
-    chunk = chunk or members_at_once(sites)
-    for start in range(0, len(pending), chunk):
-        members = pending[start : start + chunk]
-        padded = np.pad(members, (0, min(chunk, total) - len(members)), mode="edge")
-        result = model.run(jnp.asarray(thetas[padded]), sites)
-        if store is None:
-            store = _created(path, model, thetas, sites, result)
-        _keep(store, members, result, ~done[members])
-        if progress is not None:
-            progress(total - len(pending) + start + len(members), total, "ensemble members")
+    kept = int(done.sum())
+    for group in groups_by_length([len(record.time) for record in sites.records]):
+        some = sites if len(group) == len(sites.records) else _chosen(sites, group)
+        pending = np.flatnonzero(~done[:, group].all(axis=1))
+        # Batches of a design of several have one size, so that a resumed one has the same round-off.
+        most = chunk or members_at_once(some)
+        size = most if total > most else len(pending)
+        for start in range(0, len(pending), max(size, 1)):
+            members = pending[start : start + size]
+            padded = np.pad(members, (0, size - len(members)), mode="edge")
+            result = model.run(jnp.asarray(thetas[padded][:, group]), some)
+            if store is None:
+                store = _created(path, model, thetas, sites, result)
+            missing = ~done[np.ix_(members, group)]
+            _keep(store, members, group, result, missing)
+            kept += int(missing.sum())
+            if progress is not None:
+                progress(kept // len(sites.records), total, "ensemble members")
     if store is None:
         raise ValueError("an ensemble needs at least one member, got none")
     return store
@@ -80,6 +91,23 @@ def members_at_once(sites: Sites) -> int:
     """Members of a batched call: about :data:`COLUMNS` columns, and :data:`VALUES` values of one series."""
     count, length = sites.valid.shape
     return max(1, min(COLUMNS // count, VALUES // (count * length)))
+
+
+def groups_by_length(lengths: Sequence[int]) -> list[np.ndarray]:
+    """Indices of sites that are padded to one length, longest group first, in their order within a group.
+
+    From the longest record on, a site joins its predecessors unless more than :data:`PADDING` of the group's
+    steps would then be padding. All lengths alike make one group.
+    """
+    groups: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda site: -lengths[site]):
+        joined = [*groups[-1], index] if groups else [index]
+        padding = 1.0 - np.mean([lengths[site] for site in joined]) / lengths[joined[0]]
+        if groups and padding <= PADDING:
+            groups[-1] = joined
+        else:
+            groups.append([index])
+    return [np.array(sorted(group)) for group in groups]
 
 
 def provenance_of(model: AbstractLandModel, sites: Sites) -> Provenance:
@@ -114,6 +142,10 @@ def forcing_digest(record: SiteRecord) -> str:
     for name in sorted(record.forcing):
         digest.update(np.asarray(record.forcing[name], dtype=np.float64).tobytes())
     return digest.hexdigest()
+
+
+def _chosen(sites: Sites, group: np.ndarray) -> Sites:
+    return Sites.of([sites.records[site] for site in group], sites.step.dtype)
 
 
 def _per_site(thetas: np.ndarray, sites: Sites) -> np.ndarray:
@@ -160,11 +192,19 @@ def _created(
     )
 
 
-def _keep(store: EnsembleStore, members: np.ndarray, result: EnsembleOutputs, missing: np.ndarray) -> None:
+def _keep(
+    store: EnsembleStore,
+    members: np.ndarray,
+    group: np.ndarray,
+    result: EnsembleOutputs,
+    missing: np.ndarray,
+) -> None:
+    """Writes what is ``missing`` [member, site of the group] of a batch of ``members`` at ``group``."""
     outputs = {name: np.asarray(values, dtype=np.float32) for name, values in result.outputs.items()}
     succeeded = np.asarray(result.succeeded)
     for row, member in enumerate(members):
-        for site in np.flatnonzero(missing[row]):
-            series = {name: values[row, site] for name, values in outputs.items()}
+        for column in np.flatnonzero(missing[row]):
+            site = int(group[column])
+            series = {name: values[row, column] for name, values in outputs.items()}
             finite = all(np.isfinite(s[: store.lengths[site]]).all() for s in series.values())
-            store.write(int(member), int(site), series, succeeded=bool(succeeded[row, site]) and finite)
+            store.write(int(member), site, series, succeeded=bool(succeeded[row, column]) and finite)

@@ -1,4 +1,4 @@
-"""Empirical benchmarks trained at the tower: how much of a flux the weather alone explains.
+"""Empirical benchmarks, trained at the tower or at others: how much of a flux the weather alone explains.
 
 ``1lin`` is a linear regression on downward shortwave. ``3km27`` splits the steps into 27 clusters of
 shortwave, air temperature and relative humidity by k-means and fits a linear regression on the three in
@@ -29,19 +29,45 @@ def benchmark_series(
     Each is trained on the scored steps inside the mask ``train``. Raises ``ValueError`` where a variable has
     fewer than ten scored steps a cluster there.
     """
-    predictions: dict[str, dict[str, np.ndarray]] = {name: {} for name in BENCHMARKS}
-    predictors = _predictors(record)
+    return series_trained_on(record, [(record, train)], variables, seed=seed)
+
+
+def series_trained_on(
+    record: SiteRecord,
+    training: Sequence[tuple[SiteRecord, np.ndarray]],
+    variables: Sequence[str] = ("Qle", "Qh"),
+    *,
+    seed: int = 0,
+    benchmarks: Sequence[str] = BENCHMARKS,
+) -> dict[str, dict[str, np.ndarray]]:
+    """As :func:`benchmark_series`, trained on the scored steps of any records inside their masks.
+
+    ``benchmarks`` are those of :data:`BENCHMARKS` that are wanted. All steps count alike, whichever record
+    they come from; a record without the variable adds none.
+    """
+    predictions: dict[str, dict[str, np.ndarray]] = {name: {} for name in benchmarks}
+    everywhere = _predictors(record)
+    known = [_predictors(other) for other, _ in training]
     for variable in variables:
-        steps = record.scored(variable) & train
-        if steps.sum() < 10 * CLUSTERS:
+        steps = [
+            (other.scored(variable) & mask, number)
+            for number, (other, mask) in enumerate(training)
+            if variable in other.observations
+        ]
+        count = sum(int(inside.sum()) for inside, _ in steps)
+        if count < 10 * CLUSTERS:
             raise ValueError(
                 f"benchmarks need at least {10 * CLUSTERS} scored steps of {variable} to be trained, "
-                f"got {steps.sum()}; give a longer record"
+                f"got {count}; give a longer record"
             )
-        target = record.observations[variable].value[steps].astype(float)
-        shortwave = predictors[:, :1]
-        predictions["1lin"][variable] = _linear(shortwave[steps], target, shortwave)
-        predictions["3km27"][variable] = _clustered(predictors, steps, target, seed)
+        learned = np.concatenate([known[number][inside] for inside, number in steps])
+        target = np.concatenate(
+            [training[number][0].observations[variable].value[inside] for inside, number in steps]
+        ).astype(float)
+        if "1lin" in predictions:
+            predictions["1lin"][variable] = _linear(learned[:, :1], target, everywhere[:, :1])
+        if "3km27" in predictions:
+            predictions["3km27"][variable] = _clustered(learned, target, everywhere, seed)
     return predictions
 
 
@@ -91,17 +117,19 @@ def _linear(predictors: np.ndarray, target: np.ndarray, everywhere: np.ndarray) 
     return target.mean() + (everywhere - centre) @ coefficients
 
 
-def _clustered(predictors: np.ndarray, steps: np.ndarray, target: np.ndarray, seed: int) -> np.ndarray:
+def _clustered(learned: np.ndarray, target: np.ndarray, everywhere: np.ndarray, seed: int) -> np.ndarray:
     """k-means on standardised predictors, then a linear regression in each cluster."""
-    scaled = (predictors - predictors[steps].mean(axis=0)) / predictors[steps].std(axis=0)
+    centre, spread = learned.mean(axis=0), learned.std(axis=0)
+    scaled, applied = (learned - centre) / spread, (everywhere - centre) / spread
     rng = np.random.default_rng(seed)
-    centres, _ = kmeans2(scaled[steps], CLUSTERS, iter=50, minit="++", missing="raise", rng=rng)
-    cluster = np.concatenate([_nearest(part, centres) for part in np.array_split(scaled, 64)])
-    predicted = np.empty(len(scaled))
+    centres, _ = kmeans2(scaled, CLUSTERS, iter=50, minit="++", missing="raise", rng=rng)
+    trained = np.concatenate([_nearest(part, centres) for part in np.array_split(scaled, 64)])
+    cluster = np.concatenate([_nearest(part, centres) for part in np.array_split(applied, 64)])
+    predicted = np.empty(len(applied))
     for number in range(CLUSTERS):
-        here, trained = cluster == number, cluster[steps] == number
+        here, inside = cluster == number, trained == number
         if here.any():
-            predicted[here] = _linear(scaled[steps][trained], target[trained], scaled[here])
+            predicted[here] = _linear(scaled[inside], target[inside], applied[here])
     return predicted
 
 

@@ -6,6 +6,7 @@ doi:10.1175/1520-0442(1997)010<0065:RHTFAF>2.0.CO;2). Both simulations see the s
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -72,6 +73,39 @@ def block_bootstrap(
     ``time`` [datetime64] places the steps in blocks of ``block_days`` [d] counted from its first entry; as
     many blocks are drawn as hold scored steps. Raises ``ValueError`` where fewer than two blocks do.
     """
+    draws = resampled_scores(
+        observed, first, second, time, mask, block_days=block_days, resamples=resamples, seed=seed
+    )
+    return comparison_of([draws])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Resamples:
+    """RMSE and correlation of two simulations: ``[simulation]`` over all steps, ``[simulation, resample]``.
+
+    ``n`` counts scored steps and ``blocks`` the blocks that hold any.
+    """
+
+    rmse: np.ndarray
+    correlation: np.ndarray
+    sampled_rmse: np.ndarray
+    sampled_correlation: np.ndarray
+    n: int
+    blocks: int
+
+
+def resampled_scores(
+    observed: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    time: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    block_days: float = BLOCK_DAYS,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Resamples:
+    """The scores of both simulations over all steps and over each resample, as :func:`block_bootstrap`."""
     if mask is None:
         mask = np.ones(np.shape(observed), bool)
     s1, o = scored_pairs(first, observed, mask)
@@ -85,22 +119,38 @@ def block_bootstrap(
         )
     draws = np.random.default_rng(seed).integers(len(number), size=(resamples, len(number)))
     everything = np.arange(len(number))[None]
-    sampled, whole = [], []
-    for simulated in (s1, s2):
-        moments = _block_moments(simulated, o, index)
-        sampled.append(_rmse_and_correlation(moments[:, draws].sum(-1)))
-        whole.append(_rmse_and_correlation(moments[:, everything].sum(-1)))
+    moments = [_block_moments(simulated, o, index) for simulated in (s1, s2)]
+    sampled = np.array([_rmse_and_correlation(sums[:, draws].sum(-1)) for sums in moments])
+    whole = np.array([_rmse_and_correlation(sums[:, everything].sum(-1)) for sums in moments])[..., 0]
+    return Resamples(whole[:, 0], whole[:, 1], sampled[:, 0], sampled[:, 1], len(o), len(number))
 
-    def difference(gain: np.ndarray, estimate: np.ndarray) -> Difference:
-        low95, low90, high90, high95 = (float(q) for q in np.quantile(gain, (0.025, 0.05, 0.95, 0.975)))
-        return Difference(float(estimate[0]), (low90, high90), (low95, high95), len(o), len(number))
 
-    (rmse1, r1), (rmse2, r2) = sampled
-    (all_rmse1, all_r1), (all_rmse2, all_r2) = whole
+def comparison_of(records: Sequence[Resamples]) -> Comparison:
+    """Gains of the second simulation in the mean over ``records``, each record counting alike.
+
+    Blocks are drawn in each record by itself: give resamples of different seeds. The interval says how sure
+    the mean over these very records is, not how another choice of records would come out.
+    """
+    n, blocks = sum(one.n for one in records), sum(one.blocks for one in records)
+
+    def difference(estimates: Sequence[float], gains: Sequence[np.ndarray]) -> Difference:
+        mean = np.mean(gains, axis=0)
+        low95, low90, high90, high95 = (float(q) for q in np.quantile(mean, (0.025, 0.05, 0.95, 0.975)))
+        return Difference(float(np.mean(estimates)), (low90, high90), (low95, high95), n, blocks)
+
     return Comparison(
-        rmse=difference(rmse1 - rmse2, all_rmse1 - all_rmse2),
-        relative_rmse=difference(1.0 - rmse2 / rmse1, 1.0 - all_rmse2 / all_rmse1),
-        correlation=difference(r2 - r1, all_r2 - all_r1),
+        rmse=difference(
+            [one.rmse[0] - one.rmse[1] for one in records],
+            [one.sampled_rmse[0] - one.sampled_rmse[1] for one in records],
+        ),
+        relative_rmse=difference(
+            [1.0 - one.rmse[1] / one.rmse[0] for one in records],
+            [1.0 - one.sampled_rmse[1] / one.sampled_rmse[0] for one in records],
+        ),
+        correlation=difference(
+            [one.correlation[1] - one.correlation[0] for one in records],
+            [one.sampled_correlation[1] - one.sampled_correlation[0] for one in records],
+        ),
     )
 
 

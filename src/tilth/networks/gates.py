@@ -21,5 +21,5 @@ class Gate(eqx.Module):
         self, combined: Float[Array, "*axes feature"], shared: Float[Array, "*axes hidden"]
     ) -> Float[Array, "*axes hidden"]:
         """``shared`` times the sigmoid of a linear map of ``combined``."""
-        bias = self.bias.reshape((1,) * (combined.ndim - 1) + self.bias.shape)
-        return jax.nn.sigmoid(combined @ self.weight + bias) * shared
+        rows = combined.reshape(-1, combined.shape[-1]) @ self.weight + self.bias.reshape(1, -1)
+        return jax.nn.sigmoid(rows.reshape(shared.shape)) * shared

@@ -33,9 +33,17 @@ class FluxTargets(eqx.Module):
 
     @classmethod
     def of(
-        cls, records: Sequence[SiteRecord], variables: Sequence[str], target: AbstractTarget
+        cls,
+        records: Sequence[SiteRecord],
+        variables: Sequence[str],
+        target: AbstractTarget,
+        *,
+        required: bool = True,
     ) -> "FluxTargets":
-        """The targets of the records; ``ValueError`` for a site where nothing is left to learn from."""
+        """The targets of the records.
+
+        Raises ``ValueError`` for a site where nothing is left to learn from, if observations are required.
+        """
         shape = (len(variables), len(records), max(len(r.time) for r in records))
         observed, fit, validation = np.zeros(shape), np.zeros(shape, bool), np.zeros(shape, bool)
         mean, deviation = np.zeros(shape[:2]), np.ones(shape[:2])
@@ -55,7 +63,8 @@ class FluxTargets(eqx.Module):
                 mean[where], deviation[where] = values.mean(), values.std()
                 fit[where][:steps] = counts & blocks.fit
                 validation[where][:steps] = counts & blocks.validation
-        _refuse_empty(records, variables, fit)
+        if required:
+            _refuse_empty(records, variables, fit)
         return cls(tuple(variables), observed, fit, validation, mean, deviation, segment)
 
 

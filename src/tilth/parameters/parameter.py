@@ -13,6 +13,7 @@ class Parameter:
 
     ``lower``, ``upper`` and the defaults are in ``unit``; ``scale`` is linear or log. ``by_class`` and
     ``by_soil`` hold defaults that depend on the plant class or the soil class; ``value`` the common one.
+    ``range_source`` says where the bounds were published; it is empty where they are a judgement.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Parameter:
     process: str
     source: str
     scale: str = "linear"
+    range_source: str = ""
     value: float | None = None
     by_class: Mapping[str, float] = dataclasses.field(default_factory=dict, hash=False)
     by_soil: Mapping[str, float] = dataclasses.field(default_factory=dict, hash=False)

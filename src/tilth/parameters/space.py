@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from tilth.parameters.parameter import Parameter
+from tilth.parameters.seasonal import seasonal_parameter
 from tilth.parameters.tables import parameter_table
 
 INSIDE = 0.01
@@ -30,13 +31,20 @@ class ParameterSpace(eqx.Module):
     ) -> "ParameterSpace":
         """The space of the named parameters, with other bounds where given.
 
+        Names are those of the table, or amplitudes of :mod:`tilth.parameters.seasonal`.
+
         Raises ``ValueError`` for an unknown or repeated name, or bounds that are not inside the table's.
         """
-        table = parameter_table()
+        table = dict(parameter_table())
+        for name in (*names, *(bounds or {})):
+            amplitude = seasonal_parameter(name, table)
+            if amplitude is not None:
+                table[name] = amplitude
         unknown = [name for name in (*names, *(bounds or {})) if name not in table]
         if unknown:
             raise ValueError(
-                f"unknown parameters {unknown}: expected names out of {sorted(table)}; see `tilth parameters`"
+                f"unknown parameters {unknown}: expected names out of {sorted(parameter_table())}; "
+                "see `tilth parameters`"
             )
         if len(set(names)) != len(names):
             raise ValueError(f"parameters must be named once each, got {list(names)}")

@@ -9,14 +9,18 @@ import numpy as np
 
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord
+from tilth.evaluation.peers import PeerScores
 from tilth.observations.operators import named_target
 from tilth.pipeline.folder import RunFolder
 from tilth.pipeline.land_model import FLUXES, SIMULATED, class_defaults, land_model, with_site_pathway
-from tilth.pipeline.learning import Learned, learn
+from tilth.pipeline.learning import Learned
 from tilth.pipeline.outcome import CALIBRATED, Asked, Outcome, true_runs, write_run
+from tilth.pipeline.peers import peer_scores, with_peers
+from tilth.pipeline.pooling import learn_pooled
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.simulate import default_runs
 from tilth.pipeline.sites import hidden_truth, read_sites
+from tilth.pipeline.through_surrogate import optimum_note
 from tilth.pipeline.workplace import Progress, Workplace
 
 
@@ -42,10 +46,11 @@ def calibrate(
     stopwatch = Stopwatch()
     with stopwatch.stage("read"):
         records = read_sites(experiment, root)
+        peers = peer_scores(experiment, root)
     require_observations(records)
     with RunFolder(folder, experiment.record(), resume=resume, force=force) as run_folder:
         place = Workplace(run_folder.checkpoints, stopwatch, progress)
-        outcome = calibrated(experiment, experiment.method[0], records, place)[0]
+        outcome = calibrated(experiment, experiment.method[0], records, place, peers=peers)[0]
         facts = provenance("calibrate", experiment, stopwatch)
 
         run_folder.commit(functools.partial(write_run, outcome=outcome, facts=facts))
@@ -53,11 +58,19 @@ def calibrate(
 
 
 def calibrated(
-    experiment: Experiment, method: Method, records: Sequence[SiteRecord], place: Workplace
+    experiment: Experiment,
+    method: Method,
+    records: Sequence[SiteRecord],
+    place: Workplace,
+    *,
+    peers: PeerScores | None = None,
 ) -> list[Outcome]:
-    """Learns the parameters of the sites and runs the true model before and after, one outcome a site."""
+    """Learns the parameters of the sites and runs the true model before and after, one outcome a site.
+
+    The rows of each site in ``peers`` become a table of its outcome.
+    """
     driven = [driving(experiment, record) for record in records]
-    learned = learn(experiment, method, driven, place)
+    learned = learn_pooled(experiment, method, driven, place)
     model = land_model(experiment, output_names=SIMULATED)
     if place.progress is not None:
         place.progress(0, 1, "runs of the true model")
@@ -70,10 +83,11 @@ def calibrated(
         runs = [{wanted.run: next(outputs) for wanted in of_site} for of_site in asked]
     if place.progress is not None:
         place.progress(1, 1, "runs of the true model")
-    return [
-        _outcome(experiment, method, index, record, runs[index], learned)
+    outcomes = [
+        _outcome(experiment, method, index, record, runs[index], learned, driven[index])
         for index, record in enumerate(records)
     ]
+    return [with_peers(outcome, peers) for outcome in outcomes]
 
 
 def driving(experiment: Experiment, record: SiteRecord) -> SiteRecord:
@@ -100,8 +114,13 @@ def _outcome(
     record: SiteRecord,
     runs: dict[str, dict[str, np.ndarray]],
     learned: Learned,
+    driver: SiteRecord,
 ) -> Outcome:
     targets, notes = {}, list(learned.notes)
+    if learned.through is not None:
+        notes.append(learned.through.positions[index].sentence)
+        surrogate = learned.through.surrogate
+        notes.append(optimum_note(surrogate, driver, learned.thetas[index], runs[CALIBRATED]))
     if experiment.target == "corrected":
         targets["corrected"] = named_target("corrected").observed(record, FLUXES)
     factors = learned.result.closure_factor

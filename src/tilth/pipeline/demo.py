@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tilth.config import Experiment, experiment
+from tilth.config import Experiment
+from tilth.config_files import experiment
 from tilth.evaluation.facts import read_facts
 from tilth.pipeline.experiment import SITES, run_experiment
 from tilth.pipeline.workplace import Progress
@@ -65,7 +66,8 @@ def demonstration(seed: int = 0) -> Experiment:
             "method": list(METHODS),
             "parameters": list(PARAMETERS),
             "seed": seed,
-            "together": True,
+            "pooling": "network",
+            "verify": False,
             "model": {"spin_up_years": 2},
             "sizes": {
                 "members": 40,

@@ -10,14 +10,21 @@ import pandas as pd
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord
 from tilth.evaluation.facts import write_facts
+from tilth.evaluation.parameter_spread import parameter_spread
+from tilth.evaluation.peers import PeerScores
 from tilth.evaluation.tables import write_table
 from tilth.pipeline.calibrate import calibrated, require_observations
+from tilth.pipeline.costs import cost_rows
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.outcome import write_outcome
+from tilth.pipeline.peers import peer_scores
+from tilth.pipeline.presets import verifications
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
-from tilth.pipeline.workplace import Progress, Workplace
+from tilth.pipeline.workplace import Progress, Workplace, numbered
+from tilth.report.contents import read_run, site_folders
 from tilth.report.html import write_report
+from tilth.report.overview import summary_of
 
 SITES = "sites"
 """Folder of the single sites and methods."""
@@ -26,11 +33,15 @@ TABLES = ("scores.csv", "parameters.csv")
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One calibration of an experiment: a method at one site, or at all of them together."""
+    """One calibration of an experiment: a method at one site, or at those that share what is learned.
+
+    Parts of the same ``ensemble`` learn from the same runs of the land model.
+    """
 
     method: Method
     records: Sequence[SiteRecord]
     name: str
+    ensemble: str
 
 
 def run_experiment(
@@ -51,6 +62,7 @@ def run_experiment(
     stopwatch = Stopwatch()
     with stopwatch.stage("read"):
         records = read_sites(experiment, root)
+        peers = peer_scores(experiment, root)
     require_observations(records)
     with RunFolder(folder, experiment.record(), resume=resume, force=force) as run_folder:
         parts = parts_of(experiment, records)
@@ -58,9 +70,12 @@ def run_experiment(
         kept_out = [record.attributes.name for site, record in named if not site.in_means]
         finished = run_folder.checkpoints / "finished"
         for number, part in enumerate(parts):
-            told = _numbered(progress, number, len(parts), part.name)
+            told = numbered(progress, number, len(parts), part.name)
+            shared = run_folder.checkpoints / "ensembles" / part.ensemble
             if not (finished / part.name).is_dir():
-                _run_part(experiment, part, run_folder.checkpoints, finished, stopwatch, told)
+                _run_part(experiment, part, run_folder.checkpoints, finished, shared, stopwatch, told, peers)
+            if all(later.ensemble != part.ensemble for later in parts[number + 1 :]):
+                shutil.rmtree(shared, ignore_errors=True)
         run_folder.commit(
             lambda partial: _gather(
                 partial, experiment, parts, finished, kept_out=kept_out, stopwatch=stopwatch
@@ -72,10 +87,17 @@ def run_experiment(
 
 def parts_of(experiment: Experiment, records: Sequence[SiteRecord]) -> list[Part]:
     """The calibrations of an experiment, in order."""
-    if experiment.together:
-        return [Part(method, records, method) for method in experiment.method]
+    if experiment.pooling == "network":
+        return [Part(method, records, method, "network") for method in experiment.method]
+    if experiment.pooling in ("mean", "class"):
+        classes = dict.fromkeys(record.attributes.plant_class for record in records)
+        return [
+            Part(method, [r for r in records if r.attributes.plant_class == name], f"{name}-{method}", name)
+            for name in classes
+            for method in experiment.method
+        ]
     return [
-        Part(method, [record], f"{record.attributes.name}-{method}")
+        Part(method, [record], f"{record.attributes.name}-{method}", record.attributes.name)
         for record in records
         for method in experiment.method
     ]
@@ -86,14 +108,15 @@ def _run_part(
     part: Part,
     checkpoints: Path,
     finished: Path,
+    shared: Path,
     stopwatch: Stopwatch,
     progress: Progress | None,
+    peers: PeerScores | None,
 ) -> None:
     """Runs one part and leaves its site folders below ``finished``, whole or not at all."""
     own = Stopwatch()
-    outcomes = calibrated(
-        experiment, part.method, part.records, Workplace(checkpoints / part.name, own, progress)
-    )
+    place = Workplace(checkpoints / part.name, own, progress, None if verifications(experiment) else shared)
+    outcomes = calibrated(experiment, part.method, part.records, place, peers=peers)
     partial = finished.with_name("part")
     shutil.rmtree(partial, ignore_errors=True)
     facts = provenance("run", experiment, own)
@@ -123,6 +146,13 @@ def _gather(
     for name in TABLES:
         tables = [pd.read_csv(path) for path in sorted((partial / SITES).glob(f"*/{name}"))]
         write_table(partial / name, pd.concat(tables, ignore_index=True))
+    costs = [
+        cost_rows(experiment, part.method, part.name, part.records, finished / part.name) for part in parts
+    ]
+    write_table(partial / "costs.csv", pd.concat(costs, ignore_index=True))
+    runs = [read_run(path) for path in site_folders(partial)]
+    write_table(partial / "summary.csv", summary_of(runs, kept_out))
+    write_table(partial / "parameter_spread.csv", parameter_spread(pd.read_csv(partial / "parameters.csv")))
     facts = provenance("run", experiment, stopwatch)
     notes = [f"Reported but kept out of means: {', '.join(kept_out)}."] if kept_out else []
     write_facts(
@@ -130,14 +160,3 @@ def _gather(
         {**facts, "name": experiment.name, "notes": notes, "kept_out_of_means": list(kept_out)},
     )
     write_report(partial)
-
-
-def _numbered(progress: Progress | None, number: int, total: int, name: str) -> Progress | None:
-    """Progress whose messages begin with the part of the experiment."""
-    if progress is None:
-        return None
-
-    def told(done: int, all_of_it: int, message: str) -> None:
-        progress(done, all_of_it, f"{number + 1}/{total} {name} {message}")
-
-    return told

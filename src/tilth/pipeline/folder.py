@@ -17,7 +17,10 @@ CHECKPOINTS = "checkpoints"
 SETTINGS = "settings.json"
 ARTEFACTS = (
     "parameters.csv", "scores.csv", "simulation.nc", "report.html", "history.csv", "audit.csv", "peers.csv",
-    "sites", FINISHED,
+    "sensitivity.csv", "ranks.csv", "agreement.csv", "verification.csv", "surrogates.csv",
+    "transfer.csv", "classes.csv", "monthly.csv",
+    "benchmark.csv", "benchmark_means.csv", "benchmark_gains.csv", "summary.csv", "parameter_spread.csv",
+    "costs.csv", "unseen_flux.csv", "sites", FINISHED,
 )  # fmt: skip
 """Files that a run may leave in its folder beside its checkpoints."""
 

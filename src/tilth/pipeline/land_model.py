@@ -14,6 +14,10 @@ from tilth.models.matsiro.options import MatsiroOptions
 
 FLUXES = ("Qle", "Qh")
 """The fluxes that parameters are learned from."""
+GUARDED = ("Rnet", "Qg")
+"""Observed fluxes that learning through the land model must not make worse."""
+ENSEMBLE_SPIN_UP = {"quick": 4, "paper": 10}
+"""Years of spin-up of an ensemble's members by preset; the upper soil settles in 3 to 10 years."""
 SIMULATED = ("Qle", "Qh", "Rnet", "Qg", "GPP", "RadT", "SWE", "Qs", "Qsb", "SoilMoist", "SoilTemp")
 """The outputs that a simulation file holds."""
 C3_LATITUDE = 40.0
@@ -42,6 +46,17 @@ def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> Abstra
     )
 
 
+def ensemble_model(experiment: Experiment) -> AbstractLandModel:
+    """The land model that an ensemble is made of: as of the experiment, but spun up for fewer years.
+
+    What is learned is judged by the land model spun up in full. With ``spin_up_years`` among the options of
+    the model the ensemble has those.
+    """
+    years = ENSEMBLE_SPIN_UP[experiment.preset]
+    own = experiment.model_copy(update={"model": {"spin_up_years": years, **experiment.model}})
+    return land_model(own, output_names=FLUXES)
+
+
 def class_defaults(experiment: Experiment, record: SiteRecord) -> np.ndarray:
     """Default parameters of the site's class, with those that the experiment sets, ``[param]``."""
     space = experiment.space()
@@ -63,6 +78,12 @@ def site_defaults(experiment: Experiment, record: SiteRecord) -> np.ndarray:
         if name in space.names and name not in experiment.values:
             theta[space.names.index(name)] = value
     return np.clip(theta, space.lower, space.upper)
+
+
+def starting_points(experiment: Experiment, records: Sequence[SiteRecord]) -> np.ndarray:
+    """Parameters that learning starts from at each site, ``[site, param]``."""
+    start = site_defaults if experiment.defaults == "site" else class_defaults
+    return np.stack([start(experiment, record) for record in records])
 
 
 def with_site_pathway(record: SiteRecord) -> SiteRecord:

@@ -11,61 +11,106 @@ from jaxtyping import PRNGKeyArray
 
 from tilth.calibration.base import Problem, Result, Status
 from tilth.calibration.base import calibrate as solve
+from tilth.calibration.rules import mean_theta
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord, Sites
 from tilth.models.base import AbstractLandModel
 from tilth.observations.losses import named_loss
 from tilth.observations.operators import named_target
-from tilth.pipeline.land_model import (
-    FLUXES,
-    class_defaults,
-    land_model,
-    site_defaults,
-)
-from tilth.pipeline.presets import calibrator
-from tilth.pipeline.surrogate import trained_surrogate
+from tilth.observations.targets import FluxTargets
+from tilth.pipeline.land_model import FLUXES, GUARDED, ensemble_model, land_model, starting_points
+from tilth.pipeline.presets import THROUGH_SURROGATE, calibrator
+from tilth.pipeline.through_surrogate import Learning, learn_through
 from tilth.pipeline.workplace import Workplace
+from tilth.surrogates.land_model import SurrogateLandModel
 
 
 @dataclasses.dataclass(frozen=True)
 class Learned:
-    """What a method learned: parameters ``[site, param]``, tables for the report by name, and remarks."""
+    """What a method learned: parameters ``[site, param]``, tables for the report by name, and remarks.
+
+    ``through`` is what happened on the way through a surrogate, None where the land model itself was used.
+    """
 
     thetas: np.ndarray
     result: Result
     tables: Mapping[str, pd.DataFrame]
     notes: Sequence[str] = ()
+    through: Learning | None = None
 
 
-def learn(experiment: Experiment, method: Method, records: Sequence[SiteRecord], place: Workplace) -> Learned:
+def learn(
+    experiment: Experiment,
+    method: Method,
+    records: Sequence[SiteRecord],
+    place: Workplace,
+    *,
+    audit_members: int | None = None,
+) -> Learned:
     """Parameters of the sites, learned by ``method`` from the calibration parts of their records.
 
-    Goes on from the checkpoints of an interrupted run. Raises ``FloatingPointError`` where learning fails.
+    ``audit_members`` of the land model over the box are what a surrogate is compared with, a few unless
+    given. Goes on from the checkpoints of an interrupted run. Raises ``FloatingPointError`` where learning
+    fails.
     """
+    if method not in THROUGH_SURROGATE:
+        return learn_with(land_model(experiment, output_names=FLUXES), experiment, method, records, place)
     sites = Sites.of(records)
-    key = learning_key(experiment, method, sites)
-    land = land_model(experiment, output_names=FLUXES)
-    model: AbstractLandModel = land
-    tables: dict[str, pd.DataFrame] = {}
-    if method == "mdpl":
-        model, tables = trained_surrogate(experiment, land, sites, place, jax.random.fold_in(key, 1))
-    start = site_defaults if experiment.defaults == "site" else class_defaults
-    problem = Problem.of(
-        model,
-        sites,
-        starts=np.stack([start(experiment, record) for record in records]),
-        variables=FLUXES,
-        target=named_target(experiment.target),
-        loss=named_loss(experiment.loss),
+
+    def solve_through(surrogate: AbstractLandModel, round_number: int) -> Result:
+        return _solved(surrogate, experiment, method, records, place, round_number)
+
+    through = learn_through(
+        experiment, method, ensemble_model(experiment), sites, place,
+        key=surrogate_key(experiment, method, sites), solve=solve_through,
+        start=_starts(experiment, records),
+        targets=FluxTargets.of(records, FLUXES, named_target(experiment.target)),
+        audit_members=audit_members,
+    )  # fmt: skip
+    learned = _learned(method, sites, through.result)
+    history = pd.concat([through.tables["history"], learned.tables["history"]], ignore_index=True)
+    return dataclasses.replace(
+        learned,
+        tables={**through.tables, "history": history},
+        notes=[*learned.notes, *through.notes],
+        through=through,
     )
+
+
+def learn_with(
+    model: AbstractLandModel,
+    experiment: Experiment,
+    method: Method,
+    records: Sequence[SiteRecord],
+    place: Workplace,
+) -> Learned:
+    """Parameters of the sites, learned through ``model``: the land model, or a surrogate that is there."""
+    result = _solved(model, experiment, method, records, place)
+    return _learned(method, Sites.of(records), result)
+
+
+def _solved(
+    model: AbstractLandModel,
+    experiment: Experiment,
+    method: Method,
+    records: Sequence[SiteRecord],
+    place: Workplace,
+    round_number: int = 0,
+) -> Result:
+    stage = f"{method}-{round_number}" if round_number else method
+    key = jax.random.fold_in(learning_key(experiment, method, Sites.of(records)), 2)
     with place.stopwatch.stage(method):
-        result = solve(
-            problem,
-            calibrator(experiment, method, sites=len(records)),
-            key=jax.random.fold_in(key, 2),
-            checkpoint=place.checkpoints / f"{method}.checkpoint",
-            progress=place.staged(method),
+        return solve(
+            problem_of(experiment, model, records),
+            calibrator(experiment, method),
+            key=key,
+            checkpoint=place.checkpoints / f"{stage}.checkpoint",
+            progress=place.staged(stage),
         )
+
+
+def _learned(method: Method, sites: Sites, result: Result) -> Learned:
+    notes = [] if result.status is Status.SUCCEEDED else [f"{method}: {result.status.value}."]
     history = pd.DataFrame(
         {
             "stage": method,
@@ -74,9 +119,32 @@ def learn(experiment: Experiment, method: Method, records: Sequence[SiteRecord],
             "validation": result.history.validation,
         }
     )
-    tables["history"] = pd.concat([tables.pop("history", None), history], ignore_index=True)
-    notes = [] if result.status is Status.SUCCEEDED else [f"{method}: {result.status.value}."]
-    return Learned(np.asarray(result.rule(sites)[0], float), result, tables, notes)
+    return Learned(np.asarray(result.rule(sites)[0], float), result, {"history": history}, notes)
+
+
+def problem_of(experiment: Experiment, model: AbstractLandModel, records: Sequence[SiteRecord]) -> Problem:
+    """The problem of an experiment at some sites; those that share parameters start from their mean."""
+    return Problem.of(
+        model,
+        Sites.of(records),
+        starts=_starts(experiment, records),
+        variables=FLUXES,
+        target=named_target(experiment.target),
+        loss=named_loss(experiment.loss),
+        guarded=() if isinstance(model, SurrogateLandModel) else GUARDED,
+    )
+
+
+def _starts(experiment: Experiment, records: Sequence[SiteRecord]) -> np.ndarray:
+    starts = starting_points(experiment, records)
+    if experiment.pooling != "class":
+        return starts
+    return np.tile(mean_theta(experiment.space(), starts), (len(records), 1))
+
+
+def surrogate_key(experiment: Experiment, method: str, sites: Sites) -> PRNGKeyArray:
+    """The random key of the surrogate of a calibration."""
+    return jax.random.fold_in(learning_key(experiment, method, sites), 1)
 
 
 def learning_key(experiment: Experiment, method: str, sites: Sites) -> PRNGKeyArray:

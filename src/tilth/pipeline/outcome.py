@@ -60,20 +60,29 @@ def true_runs(model: AbstractLandModel, asked: Sequence[Asked]) -> list[dict[str
 
     Raises ``FloatingPointError`` where one fails: a result cannot be judged then.
     """
-    sites = Sites.of([wanted.record for wanted in asked], jnp.result_type(float))
-    thetas = jnp.asarray(np.stack([wanted.theta for wanted in asked]), sites.step.dtype)
-    ensemble = model.run(thetas[None], sites)
-    succeeded = np.asarray(ensemble.succeeded[0])
-    for wanted, well in zip(asked, succeeded, strict=True):
-        if not well:
+    found = []
+    for wanted, series in zip(asked, attempted_runs(model, asked), strict=True):
+        if series is None:
             values = zip(model.space.names, wanted.theta, strict=True)
             raise FloatingPointError(
                 f"the {wanted.run} run of the land model at {wanted.record.attributes.name} failed with "
                 + ", ".join(f"{name} = {value:g}" for name, value in values)
             )
+        found.append(series)
+    return found
+
+
+def attempted_runs(model: AbstractLandModel, asked: Sequence[Asked]) -> list[dict[str, np.ndarray] | None]:
+    """The model's series in the order of ``asked``, None for a run that fails."""
+    sites = Sites.of([wanted.record for wanted in asked], jnp.result_type(float))
+    thetas = jnp.asarray(np.stack([wanted.theta for wanted in asked]), sites.step.dtype)
+    ensemble = model.run(thetas[None], sites)
+    succeeded = np.asarray(ensemble.succeeded[0])
     outputs = {name: np.asarray(series[0]) for name, series in ensemble.outputs.items()}
     return [
         {name: series[index, : len(wanted.record.time)] for name, series in outputs.items()}
+        if succeeded[index]
+        else None
         for index, wanted in enumerate(asked)
     ]
 

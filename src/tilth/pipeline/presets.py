@@ -14,12 +14,27 @@ from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord
 from tilth.ensembles.design import around, latin_hypercube, one_at_a_time, sobol
 from tilth.networks.training import TrainingSettings
-from tilth.pipeline.land_model import class_defaults, site_defaults
-from tilth.surrogates.settings import SurrogateSettings, preset
+from tilth.pipeline.land_model import class_defaults, starting_points
+from tilth.surrogates.architectures import size_matched
+from tilth.surrogates.features import feature_count
+from tilth.surrogates.settings import (
+    SINGLE_TASK,
+    MultitaskSizes,
+    SingleTaskSizes,
+    SurrogateSettings,
+    preset,
+    single_task,
+)
 
-DESIGNS = {"quick": ("nested", 384), "paper": ("one-at-a-time", 0)}
+THROUGH_SURROGATE: tuple[Method, ...] = ("mdpl", "dpl")
+"""Methods that learn through a surrogate: a multi-task one, and a single-task one."""
+DESIGNS = {"quick": ("nested", 256), "paper": ("one-at-a-time", 0)}
 """Design and members of the ensemble by preset; the paper's has four levels a parameter. ``nested`` draws a
 third of its members over the whole box and the rest around the defaults of each site."""
+VERIFICATIONS = {"quick": 2, "paper": 0}
+"""Most further trainings of a surrogate by preset where an experiment does not say whether to verify."""
+MOST_VERIFICATIONS = 3
+"""Most of them where it says so."""
 NESTED_SPREAD = 0.2
 """Standard deviation of the members around the defaults, as a fraction of each range."""
 DIRECT_STEPS = {"quick": 40, "paper": 200}
@@ -31,18 +46,26 @@ GENERATOR_RATE = 0.05
 GENERATORS = {"quick": GeneratorSettings(), "paper": GeneratorSettings(layers=4, hidden=128)}
 """Parameter generators by preset; the paper's of Xie et al. 2025, section 2.4.3."""
 
+MDPL_PRIOR = {"quick": 1e-2, "paper": 0.0}
+"""Weight of the prior that holds parameters near the default where the fluxes tell less than a small
+surrogate's error; Xie et al. 2025 have none."""
+
 MDPL_TRAINING = {
-    "quick": TrainingSettings(epochs=100, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
+    "quick": TrainingSettings(epochs=40, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
     "paper": TrainingSettings(epochs=2000, windows_per_epoch=2048, batch_size=256, learning_rate=0.005),
 }
 """Training of the generator by preset."""
 
 
+def design_name(experiment: Experiment) -> str:
+    """The design of the ensemble: that of the preset unless the experiment names one."""
+    return experiment.sizes.design or DESIGNS[experiment.preset][0]
+
+
 def ensemble_design(experiment: Experiment, records: Sequence[SiteRecord]) -> np.ndarray:
     """Physical parameter values of the ensemble's members, ``[member, 1 | site, param]``."""
-    kind, members = DESIGNS[experiment.preset]
-    kind = experiment.sizes.design or kind
-    members = experiment.sizes.members or members or DESIGNS["quick"][1]
+    kind = design_name(experiment)
+    members = experiment.sizes.members or DESIGNS[experiment.preset][1] or DESIGNS["quick"][1]
     space = experiment.space()
     if kind == "one-at-a-time":
         return one_at_a_time(space, np.stack([class_defaults(experiment, record) for record in records]))
@@ -56,21 +79,18 @@ def _nested(experiment: Experiment, records: Sequence[SiteRecord], members: int)
     """A third of the members over the box, two thirds around each site's starting point."""
     space = experiment.space()
     wide = sobol(space, max(members // 3, 1), experiment.seed)
-    start = site_defaults if experiment.defaults == "site" else class_defaults
     near = [
-        around(
-            space, start(experiment, record), members - len(wide), experiment.seed + 1, spread=NESTED_SPREAD
-        )
-        for record in records
+        around(space, start, members - len(wide), experiment.seed + 1, spread=NESTED_SPREAD)
+        for start in starting_points(experiment, records)
     ]
     return np.concatenate([np.repeat(wide[:, None], len(records), axis=1), np.stack(near, axis=1)])
 
 
-def surrogate_settings(experiment: Experiment) -> SurrogateSettings:
-    """Sizes and training of the surrogate."""
+def surrogate_settings(experiment: Experiment, method: Method = "mdpl") -> SurrogateSettings:
+    """Sizes and training of the surrogate that ``method`` learns through."""
     settings, sizes = preset(experiment.preset), experiment.sizes
     network = settings.sizes
-    if sizes.surrogate_hidden is not None:
+    if sizes.surrogate_hidden is not None and isinstance(network, MultitaskSizes):
         network = dataclasses.replace(
             network, shared_hidden=sizes.surrogate_hidden, task_hidden=sizes.surrogate_hidden
         )
@@ -79,27 +99,48 @@ def surrogate_settings(experiment: Experiment) -> SurrogateSettings:
         epochs=sizes.surrogate_epochs or settings.training.epochs,
         windows_per_epoch=sizes.surrogate_windows or settings.training.windows_per_epoch,
     )
-    return dataclasses.replace(settings, sizes=network, training=training)
+    memory = settings.antecedent if sizes.surrogate_memory is None else sizes.surrogate_memory
+    settings = dataclasses.replace(settings, sizes=network, training=training, antecedent=memory)
+    return single_task(settings, _single_task_sizes(experiment, settings)) if method == "dpl" else settings
 
 
-def calibrator(experiment: Experiment, method: Method, *, sites: int) -> AbstractCalibrator:
-    """The settings of a method; a generator for many sites, free parameters for one calibrated directly."""
-    if method == "mdpl":
-        return _mdpl(experiment)
+def _single_task_sizes(experiment: Experiment, multitask: SurrogateSettings) -> SingleTaskSizes:
+    """Sizes of the single-task network; where asked for, with as many weights as the multi-task one."""
+    single, sizes = SINGLE_TASK[experiment.preset], experiment.sizes
+    matched = experiment.preset == "quick" if sizes.surrogate_matched is None else sizes.surrogate_matched
+    if matched and isinstance(multitask.sizes, MultitaskSizes):
+        features = feature_count(multitask) + len(experiment.space().names)
+        return size_matched(single, multitask.sizes, features, len(multitask.tasks))
+    return dataclasses.replace(single, hidden=sizes.surrogate_hidden or single.hidden)
+
+
+def calibrator(experiment: Experiment, method: Method) -> AbstractCalibrator:
+    """The settings of a method with the pooling of the experiment."""
+    shared = experiment.pooling == "class"
+    if method in THROUGH_SURROGATE:
+        return _mdpl(experiment, shared)
     steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
-    generator = _generator(experiment) if sites > 1 else None
+    generator = _generator(experiment) if experiment.pooling == "network" else None
     rate = DIRECT_RATE if generator is None else GENERATOR_RATE
-    return Direct(descent=Adam(steps=steps, learning_rate=rate), generator=generator)
+    return Direct(descent=Adam(steps=steps, learning_rate=rate), generator=generator, shared=shared)
 
 
 def _generator(experiment: Experiment) -> GeneratorSettings:
     settings = GENERATORS[experiment.preset]
-    hidden = experiment.sizes.generator_hidden
-    return settings if hidden is None else dataclasses.replace(settings, hidden=hidden)
+    hidden = experiment.sizes.generator_hidden or settings.hidden
+    return dataclasses.replace(settings, hidden=hidden, sees_fluxes=experiment.generator_sees_fluxes)
 
 
-def _mdpl(experiment: Experiment) -> Mdpl:
+def verifications(experiment: Experiment) -> int:
+    """Most further trainings of a surrogate that fails its audit near the optimum; none: no verification."""
+    if experiment.verify is None:
+        return VERIFICATIONS[experiment.preset]
+    return MOST_VERIFICATIONS if experiment.verify else 0
+
+
+def _mdpl(experiment: Experiment, shared: bool) -> Mdpl:
     sizes = experiment.sizes
     training = MDPL_TRAINING[experiment.preset]
     training = dataclasses.replace(training, epochs=sizes.generator_epochs or training.epochs)
-    return Mdpl(generator=_generator(experiment), training=training)
+    prior = MDPL_PRIOR[experiment.preset]
+    return Mdpl(generator=_generator(experiment), training=training, prior=prior, shared=shared)

@@ -1,19 +1,23 @@
 """The surrogate of a calibration: an ensemble of the land model, a network trained on it, and its audit."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import PRNGKeyArray
 
-from tilth.config import Experiment
+from tilth.config import Experiment, Method
 from tilth.data.containers import Sites
 from tilth.ensembles.design import latin_hypercube
 from tilth.ensembles.run import run_ensemble
+from tilth.ensembles.store import EnsembleStore
 from tilth.models.base import AbstractLandModel
-from tilth.pipeline.presets import ensemble_design, surrogate_settings
+from tilth.pipeline.presets import design_name, ensemble_design, surrogate_settings
 from tilth.pipeline.workplace import Workplace
 from tilth.surrogates.files import save_surrogate
 from tilth.surrogates.land_model import SurrogateLandModel
+from tilth.surrogates.settings import SurrogateSettings
 from tilth.surrogates.train import train_surrogate
 
 AUDIT_MEMBERS = 6
@@ -24,40 +28,73 @@ AUDIT_STEPS = 4200
 """Steps of all of them at each site in the table of the comparison."""
 
 
-def trained_surrogate(
-    experiment: Experiment, model: AbstractLandModel, sites: Sites, place: Workplace, key: PRNGKeyArray
-) -> tuple[SurrogateLandModel, dict[str, pd.DataFrame]]:
-    """The surrogate of ``model`` at the sites, with its training curve and audit as tables.
+def ensemble(
+    experiment: Experiment, model: AbstractLandModel, sites: Sites, place: Workplace
+) -> tuple[EnsembleStore, int]:
+    """The ensemble of an experiment, and how many members its design has.
 
-    The ensemble, the training and the audit go on from their checkpoints.
+    Members that a verification has appended to the store come after these and stay.
     """
+    path = place.ensembles / f"ensemble-{design_name(experiment)}.zarr"
     design = ensemble_design(experiment, sites.records)
+    members = len(design)
+    if path.exists():
+        stored = EnsembleStore.open(path).thetas
+        begun = np.broadcast_to(design, (members, *stored.shape[1:])) if len(stored) > members else None
+        if begun is not None and np.array_equal(stored[:members], begun):
+            design = stored
     with place.stopwatch.stage("ensemble"):
-        store = run_ensemble(
-            model, design, sites, place.checkpoints / "ensemble.zarr", progress=place.progress
-        )
+        return run_ensemble(model, design, sites, path, progress=place.progress), members
+
+
+def trained(
+    experiment: Experiment,
+    method: Method,
+    store: EnsembleStore,
+    sites: Sites,
+    place: Workplace,
+    *,
+    key: PRNGKeyArray,
+    members: int,
+    round_number: int = 0,
+    favoured: int | None = None,
+    start: SurrogateLandModel | None = None,
+) -> SurrogateLandModel:
+    """The surrogate that ``method`` learns through, trained on the first ``members`` of ``store``.
+
+    Goes on from its checkpoint. Rounds after the first ``start`` from the surrogate of the one before and
+    take half of its epochs.
+    """
+    settings = surrogate_settings(experiment, method)
+    if start is not None:
+        settings = _half(settings)
+    suffix = f"-{round_number}" if round_number else ""
     with place.stopwatch.stage("surrogate"):
         surrogate = train_surrogate(
             store,
             sites,
-            surrogate_settings(experiment),
+            settings,
             key=key,
-            checkpoint=place.checkpoints / "surrogate.checkpoint",
-            progress=place.staged("surrogate"),
+            start=start,
+            members=members,
+            favoured=favoured,
+            checkpoint=place.checkpoints / f"surrogate-{method}{suffix}.checkpoint",
+            progress=place.staged(f"surrogate{suffix}"),
         )
-        save_surrogate(place.checkpoints / "surrogate", surrogate)
-    with place.stopwatch.stage("audit"):
-        audit = audit_table(experiment, model, surrogate, sites, place)
-    epochs = np.arange(1, len(surrogate.training_loss) + 1)
-    history = pd.DataFrame(
+        save_surrogate(place.checkpoints / f"surrogate-{method}{suffix}", surrogate)
+    return surrogate
+
+
+def history_table(surrogate: SurrogateLandModel, stage: str = "surrogate") -> pd.DataFrame:
+    """The training curve of a surrogate as a table of the report."""
+    return pd.DataFrame(
         {
-            "stage": "surrogate",
-            "step": epochs,
+            "stage": stage,
+            "step": np.arange(1, len(surrogate.training_loss) + 1),
             "loss": surrogate.training_loss,
             "validation": surrogate.validation_loss,
         }
     )
-    return surrogate, {"history": history, "audit": audit}
 
 
 def audit_table(
@@ -66,21 +103,48 @@ def audit_table(
     surrogate: SurrogateLandModel,
     sites: Sites,
     place: Workplace,
+    members: int | None = None,
 ) -> pd.DataFrame:
-    """Values of the model and the surrogate at the same steps of members that it was not trained on."""
-    members = ensemble_design(experiment, sites.records).shape[0]
-    # A small ensemble is audited by one of its size, which costs no compilation of its own.
-    count = members if members <= LARGEST_EQUAL_AUDIT else AUDIT_MEMBERS
-    design = latin_hypercube(model.space, count, experiment.seed + 1_000_003)
-    store = run_ensemble(model, design, sites, place.checkpoints / "audit.zarr")
-    simulated = surrogate.run(jnp.asarray(store.thetas, sites.step.dtype), sites)
+    """Values of the model and the surrogate at the same steps of members that it was not trained on.
+
+    The members are joint perturbations over the box, a Latin hypercube that no training design draws.
+    """
+    if members is None:
+        members = audit_members(ensemble_design(experiment, sites.records).shape[0])
+    store = box_ensemble(experiment, model, sites, place, members)
+    shown = store.thetas[: max(AUDIT_MEMBERS, min(members, LARGEST_EQUAL_AUDIT))]
+    simulated = surrogate.run(jnp.asarray(shown, sites.step.dtype), sites)
     generator = np.random.default_rng(experiment.seed)
     parts = []
-    for member, site in np.argwhere(store.succeeded):
-        number = min(AUDIT_STEPS // count, store.lengths[site])
+    for member, site in np.argwhere(store.succeeded[: len(shown)]):
+        number = min(AUDIT_STEPS // len(shown), store.lengths[site])
         steps = generator.choice(store.lengths[site], number, replace=False)
         for flux in surrogate.tasks:
             values = store.series(flux, int(member), int(site))[steps]
             guessed = np.asarray(simulated.outputs[flux][member, site])[steps]
             parts.append(pd.DataFrame({"variable": flux, "model": values, "surrogate": guessed}))
     return pd.concat(parts, ignore_index=True)
+
+
+def audit_members(members: int) -> int:
+    """How many members audit a surrogate of an ensemble of ``members``.
+
+    A small ensemble is audited by one of its size, which costs no compilation of its own.
+    """
+    return members if members <= LARGEST_EQUAL_AUDIT else AUDIT_MEMBERS
+
+
+def box_ensemble(
+    experiment: Experiment, model: AbstractLandModel, sites: Sites, place: Workplace, members: int
+) -> EnsembleStore:
+    """Runs of the members that a surrogate is audited by over the whole box."""
+    design = latin_hypercube(model.space, members, experiment.seed + 1_000_003)
+    path = place.ensembles / f"audit-{members}.zarr"
+    return run_ensemble(model, design, sites, path, progress=place.progress)
+
+
+def _half(settings: SurrogateSettings) -> SurrogateSettings:
+    training = settings.training
+    return dataclasses.replace(
+        settings, training=dataclasses.replace(training, epochs=max(1, training.epochs // 2))
+    )

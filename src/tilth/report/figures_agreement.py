@@ -52,7 +52,7 @@ def taylor_diagram(simulation: Simulation, variables: Sequence[str], split: str)
             points[variable, run] = (sigma_s / sigma_o, max(r, 0.0))
     figure = Figure(figsize=(NARROW[0], 4.2), layout="constrained")
     axes = figure.add_subplot(projection="polar")
-    _taylor_frame(axes, points)
+    taylor_frame(axes, points)
     for (variable, run), (radius, r) in points.items():
         face = COLOURS[run] if variables.index(variable) % 2 == 0 else "white"
         axes.plot(
@@ -69,7 +69,7 @@ def taylor_diagram(simulation: Simulation, variables: Sequence[str], split: str)
     return figure
 
 
-def _taylor_frame(axes: Any, points: Mapping[tuple[str, str], tuple[float, float]]) -> None:
+def taylor_frame(axes: Any, points: Mapping[tuple[str, str], tuple[float, float]]) -> None:
     """Quarter circle with correlation on its rim, the reference and circles of equal centred error."""
     limit = max(1.5, 1.1 * max((radius for radius, _ in points.values()), default=1.0))
     axes.set(thetamin=0, thetamax=90, rlim=(0, limit), rorigin=0)

@@ -1,33 +1,41 @@
 """Everything the overview of several sites shows, gathered for its template."""
 
-import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from tilth.evaluation.facts import read_facts
 from tilth.evaluation.simulation_file import SPLITS
+from tilth.evaluation.summary import ALL, MEAN, Calibrated, summary_table
 from tilth.report.contents import SITES, RunContents
+from tilth.report.experiment_sections import experiment_sections
 from tilth.report.figures_sites import gains_by_site
 from tilth.report.page import provenance_rows
 from tilth.report.page_figures import PageFigure
 from tilth.report.page_tables import number
+from tilth.report.sections import interval, percent
 from tilth.report.style import data_uri
-from tilth.report.verdict import SPLIT_WORDS, TARGETS, Gain, gains, worsened_guards
+from tilth.report.verdict import GUARDS, SPLIT_WORDS, TARGETS, Gain, gains, worsened_guards
 
 
 def overview_of(folder: Path, runs: list[RunContents]) -> dict[str, Any]:
     """Names and values that ``overview.html.j2`` prints."""
     facts = read_facts(folder / "run.json") if (folder / "run.json").is_file() else {}
     apart = set(facts.get("kept_out_of_means") or ())
+    summary = summary_of(runs, sorted(apart))
     calibrated = [run for run in runs if run.calibrated]
-    found = {
-        run.folder.name: gains(run.simulation, run.observed_variables((*TARGETS, "Rnet", "Qg")))
-        for run in calibrated
-    }
-    counted = [run.folder.name for run in calibrated if run.site not in apart]
+    found = {run.folder.name: gains(run.simulation, run.observed_variables(GUARDS)) for run in calibrated}
+    worsened = {name: worsened_guards(judged) for name, judged in found.items()}
+    singles = summary[summary["site"] != MEAN]
+    means = summary[(summary["site"] == MEAN) & (summary["class"] == ALL)]
     return {
         "title": facts.get("name") or folder.name,
-        "headline": _headline([gain for name in counted for gain in found[name]], len(counted)),
+        "headline": [
+            *_headlines(means, singles[~singles["site"].isin(list(apart))]),
+            *_not_counting(calibrated, worsened),
+        ],
         "sites": [
             {
                 "name": run.site,
@@ -36,10 +44,10 @@ def overview_of(folder: Path, runs: list[RunContents]) -> dict[str, Any]:
                 "method": run.facts["method"],
                 "apart": run.site in apart,
                 "warnings": sum(finding["level"] != "info" for finding in run.facts.get("findings") or ()),
-                "gains": {
-                    f"{gain.variable} {gain.split}": _cells(gain) for gain in found.get(run.folder.name, [])
-                },
-                "guards": [gain.sentence for gain in worsened_guards(found.get(run.folder.name, []))],
+                "gains": _cells_by_column(
+                    singles[(singles["site"] == run.site) & (singles["method"] == run.facts["method"])]
+                ),
+                "guards": [gain.sentence for gain in worsened.get(run.folder.name, [])],
             }
             for run in runs
         ],
@@ -48,72 +56,90 @@ def overview_of(folder: Path, runs: list[RunContents]) -> dict[str, Any]:
             for split in reversed(SPLITS)
             for variable in TARGETS
         ],
-        "means": _means([found[name] for name in counted]),
-        "counted": len(counted),
+        "means": {
+            str(method): _cells_by_column(rows) for method, rows in means.groupby("method", sort=False)
+        },
+        "counted": {str(method): int(rows["sites"].max()) for method, rows in means.groupby("method")},
         "apart": sorted(apart),
-        "figures": _figures(found),
+        "figures": _figures(singles),
+        "sections": experiment_sections(folder, runs, summary, sorted(apart)),
         "provenance": provenance_rows(facts),
         "notes": facts.get("notes") or [],
     }
 
 
-def _cells(gain: Gain) -> dict[str, str]:
-    interval = ""
-    if gain.comparison is not None:
-        low, high = (number(100 * end, 0) for end in gain.comparison.relative_rmse.interval_90)
-        interval = f"{low} to {high} %"
+def _not_counting(runs: Sequence[RunContents], worsened: Mapping[str, Sequence[Gain]]) -> list[str]:
+    """A sentence naming the calibrations whose held-out gains do not count."""
+    names = [
+        f"{run.site} ({run.facts['method']})"
+        for run in runs
+        if any(gain.split == "heldout" for gain in worsened[run.folder.name])
+    ]
+    if not names:
+        return []
+    return [f"Gains at {', '.join(names)} do not count: an observed Rnet or Qg is worse by more than 10 %."]
+
+
+def summary_of(runs: Sequence[RunContents], kept_out: Sequence[str]) -> pd.DataFrame:
+    """The rows of ``summary.csv`` from the run folders of single sites."""
+    calibrated = [
+        Calibrated(run.site, run.facts["site"]["plant_class"], str(run.facts["method"]), run.simulation)
+        for run in runs
+        if run.calibrated
+    ]
+    return summary_table(calibrated, kept_out)
+
+
+def _cells_by_column(rows: pd.DataFrame) -> dict[str, dict[str, str]]:
+    return {f"{row['variable']} {row['split']}": _cells(row) for row in rows.to_dict("records")}
+
+
+def _cells(row: Any) -> dict[str, str]:
+    low, high = 100 * row["delta_rmse_low_90"], 100 * row["delta_rmse_high_90"]
+    known = row["verdict"] != "unknown"
     return {
-        "rmse": f"{number(gain.rmse_before)} → {number(gain.rmse_after)}",
-        "relative": f"{number(100 * gain.relative, 0)} %",
-        "interval": interval,
-        "r": f"{gain.r_before:.2f} → {gain.r_after:.2f}",
-        "verdict": gain.verdict,
-        "n": str(gain.n),
+        "rmse": f"{number(row['rmse_default'])} → {number(row['rmse_calibrated'])}",
+        "relative": percent(row["delta_rmse"]),
+        "interval": interval(low, high, 0, " %") if known else "",
+        "r": f"{number(row['r_default'], 2)} → {number(row['r_calibrated'], 2)}",
+        "verdict": row["verdict"],
+        "n": str(row["n"]),
     }
 
 
-def _means(by_site: list[list[Gain]]) -> dict[str, dict[str, str]]:
-    """Means over sites of the RMSE before and after, of ΔRMSE and of ΔR, by variable and part."""
-    means = {}
-    for variable in TARGETS:
-        for split in SPLITS:
-            chosen = [g for site in by_site for g in site if (g.variable, g.split) == (variable, split)]
-            if chosen:
-                before = statistics.fmean(gain.rmse_before for gain in chosen)
-                after = statistics.fmean(gain.rmse_after for gain in chosen)
-                relative = statistics.fmean(gain.relative for gain in chosen)
-                correlation = statistics.fmean(gain.r_after - gain.r_before for gain in chosen)
-                means[f"{variable} {split}"] = {
-                    "rmse": f"{number(before)} → {number(after)}",
-                    "relative": f"{number(100 * relative, 0)} %",
-                    "r": f"ΔR {number(correlation, 3)}",
-                    "n": str(len(chosen)),
-                }
-    return means
+def _headlines(means: pd.DataFrame, singles: pd.DataFrame) -> list[str]:
+    """One sentence for each method about the held-out part."""
+    sentences = []
+    judged = singles[singles["split"] == "heldout"]
+    for method, rows in means[means["split"] == "heldout"].groupby("method", sort=False):
+        own = judged[judged["method"] == method]
+        counts = {word: int((own["verdict"] == word).sum()) for word in ("better", "worse")}
+        words = ", ".join(
+            f"RMSE of {row['variable']} {_GAINED[row['verdict']].format(percent(abs(row['delta_rmse'])))} "
+            f"({_cells(row)['interval'] or 'no interval'})"
+            for row in rows.to_dict("records")
+        )
+        sentences.append(
+            f"{method}, held-out part, mean over {rows['sites'].max()} sites: {words}; "
+            f"{counts['better']} of {len(own)} fluxes are better than with default parameters and "
+            f"{counts['worse']} worse by their 90 % intervals."
+        )
+    return sentences or ["Several sites, nothing calibrated that could be judged"]
 
 
-def _headline(found: list[Gain], sites: int) -> str:
-    judged = [gain for gain in found if gain.variable in TARGETS and gain.split == "heldout"]
-    if not judged:
-        return "Several sites, nothing calibrated that could be judged"
-    counts = {word: sum(gain.verdict == word for gain in judged) for word in ("better", "worse")}
-    mean = statistics.fmean(gain.relative for gain in judged)
-    return (
-        f"On the held-out part, {counts['better']} of {len(judged)} fluxes at {sites} sites are better than "
-        f"with default parameters and {counts['worse']} worse by their 90 % intervals; the mean gain in "
-        f"RMSE is {number(100 * mean, 0)} %."
-    )
+_GAINED = {
+    "better": "falls by {}",
+    "worse": "rises by {}",
+    "not distinguishable": "does not distinguishably change",
+    "unknown": "cannot be judged",
+}
 
 
-def _figures(found: dict[str, list[Gain]]) -> list[PageFigure]:
+def _figures(singles: pd.DataFrame) -> list[PageFigure]:
     figures = []
     for variable in TARGETS:
-        rows = {
-            name: next((g for g in site if (g.variable, g.split) == (variable, "heldout")), None)
-            for name, site in found.items()
-        }
-        judged = {name: gain for name, gain in rows.items() if gain is not None}
-        if judged:
+        judged = singles[(singles["variable"] == variable) & (singles["split"] == "heldout")]
+        if len(judged):
             figures.append(
                 PageFigure(
                     data_uri(gains_by_site(judged, variable), vector=True),

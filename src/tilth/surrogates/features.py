@@ -11,6 +11,7 @@ from tilth.networks.normalisation import Normalisation
 from tilth.parameters.parameter import PLANT_CLASSES
 from tilth.parameters.tables import soil_classes
 from tilth.surrogates.antecedent import ANTECEDENT_NAMES, antecedent_features
+from tilth.surrogates.settings import SurrogateSettings
 
 FORCING_FEATURES = tuple(Forcing.__dataclass_fields__)
 
@@ -48,6 +49,11 @@ class Features(eqx.Module):
         scaled = (raw - np.asarray(self.normalisation.mean)) / np.asarray(self.normalisation.deviation)
         waves = day_of_year_encoding(record.time, self.harmonics)
         return np.concatenate([scaled, waves], axis=1).astype(np.float32)
+
+
+def feature_count(settings: SurrogateSettings) -> int:
+    """Features of a surrogate trained at one site, where no constant varies; parameters come on top."""
+    return len(FORCING_FEATURES) + len(ANTECEDENT_NAMES) * settings.antecedent + 2 * settings.harmonics
 
 
 def site_constants(record: SiteRecord) -> dict[str, float]:

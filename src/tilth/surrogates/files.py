@@ -10,23 +10,16 @@ import numpy as np
 from tilth.networks.checkpoints import load_arrays, read_header, save_arrays
 from tilth.networks.normalisation import Normalisation
 from tilth.parameters.space import ParameterSpace
+from tilth.surrogates.architectures import ARCHITECTURES, architecture_name, network_of
 from tilth.surrogates.features import Features
 from tilth.surrogates.land_model import SurrogateLandModel
-from tilth.surrogates.multitask import MultitaskNetwork
-from tilth.surrogates.settings import MultitaskSizes
 
 
 def save_surrogate(path: Path, surrogate: SurrogateLandModel) -> None:
     """Write a surrogate to one file; what was there stays whole until the new one is."""
-    network = surrogate.network
-    sizes = MultitaskSizes(
-        shared_layers=len(network.shared.layers),
-        shared_hidden=network.shared.layers[0].recurrent_weight.shape[0],
-        task_layers=len(network.tasks[0].layers),
-        task_hidden=network.tasks[0].layers[0].recurrent_weight.shape[0],
-    )
+    sizes = surrogate.network.sizes
     header = {
-        "kind": "multitask surrogate",
+        "kind": f"{architecture_name(sizes)} surrogate",
         "space": {p.name: [p.lower, p.upper] for p in surrogate.space.parameters},
         "sizes": dataclasses.asdict(sizes),
         "tasks": surrogate.tasks,
@@ -43,9 +36,12 @@ def save_surrogate(path: Path, surrogate: SurrogateLandModel) -> None:
 def load_surrogate(path: Path) -> SurrogateLandModel:
     """The surrogate of a file; ``ValueError`` if there is none in it."""
     header = read_header(path)
-    if header.get("kind") != "multitask surrogate":
+    kinds = {f"{name} surrogate": sizes for name, (sizes, _) in ARCHITECTURES.items()}
+    kind = header.get("kind", "a checkpoint")
+    if kind not in kinds:
         raise ValueError(
-            f"{path} holds {header.get('kind', 'a checkpoint')!r}, expected a multitask surrogate"
+            f"{path} holds {kind!r}, expected a {' or '.join(kinds)}: give the file that training wrote "
+            "when it had finished"
         )
     bounds = {name: (low, high) for name, (low, high) in header["space"].items()}
     space = ParameterSpace.select(tuple(bounds), bounds)
@@ -56,10 +52,10 @@ def load_surrogate(path: Path) -> SurrogateLandModel:
     tasks = tuple(header["tasks"])
     like = SurrogateLandModel(
         space=space,
-        network=MultitaskNetwork(
+        network=network_of(
+            kinds[kind](**header["sizes"]),
             len(inputs.names) + len(bounds),
             len(tasks),
-            MultitaskSizes(**header["sizes"]),
             key=jax.random.key(0),
         ),
         inputs=inputs,

@@ -14,8 +14,8 @@ from tilth.data.containers import Sites
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
 from tilth.networks.normalisation import Normalisation
 from tilth.parameters.space import ParameterSpace
+from tilth.surrogates.architecture import AbstractSurrogateNetwork
 from tilth.surrogates.features import Features
-from tilth.surrogates.multitask import MultitaskNetwork
 
 CHUNK = 256
 """Windows of a member that are run side by side."""
@@ -31,7 +31,7 @@ class SurrogateLandModel(AbstractLandModel):
     """
 
     space: ParameterSpace
-    network: MultitaskNetwork
+    network: AbstractSurrogateNetwork
     inputs: Features
     outputs: Normalisation
     tasks: tuple[str, ...] = eqx.field(static=True)

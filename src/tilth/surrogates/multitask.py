@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from tilth.networks.gates import Gate
 from tilth.networks.lstm import LSTM
+from tilth.surrogates.architecture import AbstractSurrogateNetwork
 from tilth.surrogates.settings import MultitaskSizes
 
 
@@ -26,7 +27,7 @@ class LinearHead(eqx.Module):
         return hidden @ self.weight + self.bias
 
 
-class MultitaskNetwork(eqx.Module):
+class MultitaskNetwork(AbstractSurrogateNetwork):
     """A shared LSTM, and for each task a gate, an LSTM of its own and a linear head.
 
     With ``X`` the combined inputs (equation 6)::
@@ -60,8 +61,17 @@ class MultitaskNetwork(eqx.Module):
         ]
         return jnp.moveaxis(jnp.stack(outputs), (0, 1, 2), (2, 1, 0))
 
+    @property
+    def sizes(self) -> MultitaskSizes:
+        """Layers and hidden sizes."""
+        return MultitaskSizes(
+            shared_layers=len(self.shared.layers),
+            shared_hidden=self.shared.layers[0].recurrent_weight.shape[0],
+            task_layers=len(self.tasks[0].layers),
+            task_hidden=self.tasks[0].layers[0].recurrent_weight.shape[0],
+        )
 
-def rate_groups(network: MultitaskNetwork) -> MultitaskNetwork:
-    """Labels ``shared`` and ``task`` for the weights: the shared layers learn at a lower rate."""
-    labels = jax.tree.map(lambda _: "task", network)
-    return eqx.tree_at(lambda n: n.shared, labels, jax.tree.map(lambda _: "shared", network.shared))
+    def rate_groups(self) -> "MultitaskNetwork":
+        """Labels ``shared`` and ``task`` for the weights: the shared layers learn at a lower rate."""
+        labels = jax.tree.map(lambda _: "task", self)
+        return eqx.tree_at(lambda n: n.shared, labels, jax.tree.map(lambda _: "shared", self.shared))

@@ -21,6 +21,22 @@ class MultitaskSizes:
 
 
 @dataclasses.dataclass(frozen=True)
+class SingleTaskSizes:
+    """Layers and hidden size of the one trunk of a single-task network."""
+
+    layers: int
+    hidden: int
+
+    def __post_init__(self) -> None:
+        if min(dataclasses.astuple(self)) < 1:
+            raise ValueError(f"layers and hidden sizes must be at least 1, got {self}")
+
+
+NetworkSizes = MultitaskSizes | SingleTaskSizes
+"""Sizes of a network; their type says which architecture it is."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SurrogateSettings:
     """What a surrogate is.
 
@@ -30,7 +46,7 @@ class SurrogateSettings:
     ``validation_fraction`` of the members is kept out of training to watch it.
     """
 
-    sizes: MultitaskSizes
+    sizes: NetworkSizes
     training: TrainingSettings
     tasks: tuple[str, ...] = ("Qle", "Qh")
     window: int = 48
@@ -49,8 +65,8 @@ PRESETS: Mapping[str, SurrogateSettings] = {
     "quick": SurrogateSettings(
         sizes=MultitaskSizes(shared_layers=2, shared_hidden=64, task_layers=1, task_hidden=64),
         training=TrainingSettings(
-            epochs=24,
-            windows_per_epoch=20_000,
+            epochs=16,
+            windows_per_epoch=16_000,
             batch_size=128,
             learning_rate=0.005,
             schedule="cosine",
@@ -66,7 +82,20 @@ PRESETS: Mapping[str, SurrogateSettings] = {
         ),
     ),
 }
-"""Our own small surrogate with memory, for two CPU cores; and that of Xie et al. 2025, section 2.4.3."""
+"""Our small multi-task surrogate with memory, for two cores; and that of Xie et al. 2025, section 2.4.3."""
+
+
+SINGLE_TASK: Mapping[str, SingleTaskSizes] = {
+    "quick": SingleTaskSizes(layers=3, hidden=64),
+    "paper": SingleTaskSizes(layers=6, hidden=190),
+}
+"""Sizes of the single-task network by preset; the paper's of Xie et al. 2025, section 2.4.3."""
+
+
+def single_task(settings: SurrogateSettings, sizes: SingleTaskSizes) -> SurrogateSettings:
+    """The settings of a single-task surrogate that differs from a multi-task one in its network only."""
+    training = dataclasses.replace(settings.training, rate_factors={})
+    return dataclasses.replace(settings, sizes=sizes, training=training)
 
 
 def preset(name: str) -> SurrogateSettings:

@@ -16,9 +16,10 @@ from tilth.ensembles.store import EnsembleStore
 from tilth.networks.normalisation import Normalisation
 from tilth.networks.training import Progress, architecture, train
 from tilth.parameters.space import ParameterSpace
+from tilth.surrogates.architecture import AbstractSurrogateNetwork
+from tilth.surrogates.architectures import network_of
 from tilth.surrogates.features import Features
 from tilth.surrogates.land_model import SurrogateLandModel, combine
-from tilth.surrogates.multitask import MultitaskNetwork, rate_groups
 from tilth.surrogates.settings import SurrogateSettings
 from tilth.surrogates.windows import Batch, WindowSource
 
@@ -36,25 +37,32 @@ def train_surrogate(
     *,
     key: PRNGKeyArray,
     start: SurrogateLandModel | None = None,
+    members: int | None = None,
+    favoured: int | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> SurrogateLandModel:
     """A surrogate of the model the ensemble was run with, trained on windows of random members.
 
-    The loss is the mean squared error of the standardised outputs. Failed members are left out. With
-    ``checkpoint`` training goes on where it stopped, bit for bit. With ``start`` it begins from the weights
-    and scalings of a surrogate with the same settings, to learn from members that were added. Raises
-    ``ValueError`` if the store lacks a task, holds other sites, or has no member that succeeded.
+    The loss is the mean squared error of the standardised outputs. Failed members are left out; only the
+    first ``members`` are learned from where that is given. With ``checkpoint`` training goes on where it
+    stopped, bit for bit. Members from the number ``favoured`` on are drawn as often as all the others
+    together. With ``start`` it begins from the weights and scalings of a surrogate with the same
+    settings, to learn from members that were added. Raises ``ValueError`` if the store lacks a task, holds
+    other sites, or has no member that succeeded.
     """
     space = _space(store, sites, settings)
     split_key, network_key, train_key = jax.random.split(key, 3)
     inputs = _inputs(sites, settings) if start is None else start.inputs
-    learnt, watched = _split(store, settings, split_key)
+    succeeded = store.succeeded[:members]
+    learnt, watched = _split(succeeded, settings, split_key)
+    if favoured is not None:
+        learnt = _favouring(learnt, favoured)
     source = WindowSource.of(
         store, space, sites, inputs, tasks=settings.tasks, window=settings.window, runs=learnt
     )
     count = len(inputs.names) + len(space.names)
-    network = MultitaskNetwork(count, len(settings.tasks), settings.sizes, key=network_key)
+    network = network_of(settings.sizes, count, len(settings.tasks), key=network_key)
     if start is None:
         drawn = source.draw(np.random.default_rng(0), STATISTICS_WINDOWS)
         outputs = Normalisation.of(np.asarray(drawn.targets))
@@ -62,7 +70,7 @@ def train_surrogate(
         _check_start(start, network, settings)
         network, outputs = start.network, start.outputs
 
-    def loss(network: MultitaskNetwork, batch: Batch) -> Float[Array, ""]:
+    def loss(network: AbstractSurrogateNetwork, batch: Batch) -> Float[Array, ""]:
         predicted = network(combine(batch.parameters, batch.features))
         return jnp.mean(jnp.square(predicted - outputs.apply(batch.targets)))
 
@@ -71,18 +79,18 @@ def train_surrogate(
         held = source.only(watched).draw(np.random.default_rng(1), VALIDATION_WINDOWS)
         evaluate = eqx.filter_jit(loss)
 
-        def watch(network: MultitaskNetwork) -> float:
+        def watch(network: AbstractSurrogateNetwork) -> float:
             return float(evaluate(network, held))
 
     identity = {
         "surrogate": {k: v for k, v in dataclasses.asdict(settings).items() if k != "training"},
         "ensemble": dataclasses.asdict(store.provenance),
-        "runs": _digest([store.thetas, store.succeeded]),
+        "runs": _digest([store.thetas[:members], succeeded]),
         "start": None if start is None else _digest(start.network),
     }
     trained = train(
         network, loss, source.draw, settings.training,
-        key=train_key, groups=rate_groups, validate=watch,
+        key=train_key, groups=lambda n: n.rate_groups(), validate=watch,
         checkpoint=checkpoint, identity=identity, progress=progress,
     )  # fmt: skip
     return SurrogateLandModel(
@@ -97,6 +105,13 @@ def train_surrogate(
     )
 
 
+def _favouring(runs: np.ndarray, favoured: int) -> np.ndarray:
+    """The runs with those of members from ``favoured`` on repeated until they are half."""
+    late = runs[runs[:, 0] >= favoured]
+    repeats = round(len(runs) / max(len(late), 1)) - 2
+    return np.concatenate([runs, np.tile(late, (max(repeats, 0), 1))])
+
+
 def _digest(tree: Any) -> str:
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
@@ -108,7 +123,9 @@ def _inputs(sites: Sites, settings: SurrogateSettings) -> Features:
     return Features.of(sites.records, antecedent=settings.antecedent, harmonics=settings.harmonics)
 
 
-def _check_start(start: SurrogateLandModel, network: MultitaskNetwork, settings: SurrogateSettings) -> None:
+def _check_start(
+    start: SurrogateLandModel, network: AbstractSurrogateNetwork, settings: SurrogateSettings
+) -> None:
     same = (start.tasks, start.window) == (settings.tasks, settings.window)
     if not same or architecture(start.network) != architecture(network):
         raise ValueError(
@@ -134,10 +151,10 @@ def _space(store: EnsembleStore, sites: Sites, settings: SurrogateSettings) -> P
 
 
 def _split(
-    store: EnsembleStore, settings: SurrogateSettings, key: PRNGKeyArray
+    succeeded: np.ndarray, settings: SurrogateSettings, key: PRNGKeyArray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Runs (member, site) to learn from and to watch; the members of the two differ."""
-    runs = np.argwhere(store.succeeded)
+    runs = np.argwhere(succeeded)
     members = np.unique(runs[:, 0])
     held = round(settings.validation_fraction * len(members))
     order = np.asarray(jax.random.permutation(key, len(members)))

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from tilth.data.containers import SiteRecord, Sites
+from tilth.data.containers import Forcing, SiteRecord, Sites
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
 from tilth.models.matsiro.integrate import integrate
 from tilth.models.matsiro.options import MatsiroOptions
+from tilth.models.matsiro.seasonal import Variation, depends_on_season, season_angle
 from tilth.models.matsiro.state import ColumnForcing, ColumnSettings, State, initial_state
 from tilth.models.matsiro.step import Column
 from tilth.parameters.space import ParameterSpace
@@ -67,7 +68,7 @@ class Matsiro(AbstractLandModel):
         members, count = thetas.shape[0], len(sites.records)
         thetas = jnp.broadcast_to(thetas, (members, count, thetas.shape[-1]))
         sources = stretches(sites)
-        forcing = source_forcing(sites, sources)
+        forcing = self.forcing(sites, sources)
         site = np.tile([s.site for s in sources], members)
         member = np.repeat(np.arange(members), len(sources))
         column = self.columns(thetas[member, site], sites, site, np.tile(np.arange(len(sources)), members))
@@ -93,8 +94,9 @@ class Matsiro(AbstractLandModel):
                 for a in (record.attributes for record in sites.records)
             ]
             parameters[name] = jnp.asarray(np.asarray(defaults)[site], dtype)
-        for index, name in enumerate(self.space.names):
-            parameters[name] = thetas[:, index].astype(dtype)
+        learned = {name: thetas[:, index].astype(dtype) for index, name in enumerate(self.space.names)}
+        variation = Variation.of(self.space, learned, sites, site)
+        parameters.update({name: values for name, values in learned.items() if "." not in name})
         attributes = [record.attributes for record in sites.records]
         settings = ColumnSettings(
             source=jnp.asarray(source, jnp.int32),
@@ -102,7 +104,11 @@ class Matsiro(AbstractLandModel):
             reference_height=jnp.asarray(np.array([a.reference_height for a in attributes])[site], dtype),
             c4=jnp.asarray(np.array([is_c4(record) for record in sites.records])[site]),
         )
-        return Column.of(parameters, settings)
+        return Column.of(parameters, settings, variation)
+
+    def forcing(self, sites: Sites, sources: Sequence[Source], length: int | None = None) -> ColumnForcing:
+        """Forcing of the sources, with the time of year where parameters vary with it."""
+        return source_forcing(sites, sources, length, season=depends_on_season(self.space))
 
     def cut_windows(self, sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None) -> Windows:
         """The records cut into consecutive windows of ``length`` steps, restarting with every stretch.
@@ -119,7 +125,7 @@ class Matsiro(AbstractLandModel):
             begins = range(stretch.start, stop, length)
             sources += [Source(stretch.site, b, min(length, stop - b)) for b in begins]
         begins_stretch = {(s.site, s.start) for s in stretches(sites)}
-        forcing = source_forcing(sites, sources, length)
+        forcing = self.forcing(sites, sources, length)
         return Windows(
             forcing,
             jnp.asarray([s.site for s in sources]),
@@ -143,7 +149,7 @@ class Matsiro(AbstractLandModel):
         starts = np.asarray(windows.start)
         window_site = np.asarray(windows.site)
         sources = stretches(sites)
-        forcing = source_forcing(sites, sources)
+        forcing = self.forcing(sites, sources)
         site = np.array([s.site for s in sources])
         column = self.columns(jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources)))
         state = self._spun_up(column, forcing, sources)
@@ -234,16 +240,24 @@ def stretches(sites: Sites) -> list[Source]:
     return found
 
 
-def source_forcing(sites: Sites, sources: Sequence[Source], length: int | None = None) -> ColumnForcing:
-    """Forcing of the sources, ``[time, source]``, short ones padded with their last step."""
+def source_forcing(
+    sites: Sites, sources: Sequence[Source], length: int | None = None, *, season: bool = False
+) -> ColumnForcing:
+    """Forcing of the sources, ``[time, source]``, short ones padded with their last step.
+
+    With ``season``, the angle of the time of year [rad] too.
+    """
     longest = length or max(source.length for source in sources)
     index = np.stack(
         [source.start + np.minimum(np.arange(longest), source.length - 1) for source in sources], axis=1
     )
     site = np.array([source.site for source in sources])
-    return ColumnForcing(
-        **{
-            name: getattr(sites.forcing, name)[site[None, :], index]
-            for name in ColumnForcing.__dataclass_fields__
-        }
-    )
+    angle = None
+    if season:
+        angles = [season_angle(record.time) for record in sites.records]
+        columns = [angles[source.site][index[:, column]] for column, source in enumerate(sources)]
+        angle = jnp.asarray(np.stack(columns, axis=1), sites.step.dtype)
+    series = {
+        name: getattr(sites.forcing, name)[site[None, :], index] for name in Forcing.__dataclass_fields__
+    }
+    return ColumnForcing(**series, season=angle)

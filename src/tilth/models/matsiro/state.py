@@ -32,7 +32,8 @@ class State(eqx.Module):
 class ColumnForcing(eqx.Module):
     """Forcing of columns: series of some sources and which source drives which column.
 
-    A source is a stretch of a site's record. Units as in :class:`tilth.data.containers.Forcing`.
+    A source is a stretch of a site's record. Units as in :class:`tilth.data.containers.Forcing`. ``season``
+    is the angle of the time of year [rad], None where no parameter varies with it.
     """
 
     air_temperature: Float[Array, "time source"]
@@ -46,6 +47,7 @@ class ColumnForcing(eqx.Module):
     leaf_area_index: Float[Array, "time source"]
     cos_zenith: Float[Array, "time source"]
     water_input: Float[Array, "time source"]
+    season: Float[Array, "time source"] | None = None
 
 
 class ColumnSettings(eqx.Module):

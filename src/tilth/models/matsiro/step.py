@@ -1,5 +1,6 @@
 """One step of the land model: the wiring of the processes, and the budgets they must keep."""
 
+import dataclasses
 from typing import NamedTuple
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from tilth.constants import (
     STEFAN_BOLTZMANN,
 )
 from tilth.models.matsiro.options import MatsiroOptions
+from tilth.models.matsiro.seasonal import Variation
 from tilth.models.matsiro.state import ColumnForcing, ColumnSettings, State
 from tilth.models.matsiro.surface import (
     Ground,
@@ -35,17 +37,26 @@ Outputs = dict[str, Array]
 
 
 class Column(eqx.Module):
-    """Everything about the columns that does not change with time."""
+    """Everything about the columns that does not change with time, and how their parameters vary."""
 
     parameters: dict[str, Array]
     settings: ColumnSettings
     roots: Array
+    variation: Variation
 
     @classmethod
-    def of(cls, parameters: Parameters, settings: ColumnSettings) -> "Column":
-        """Columns with their root fractions."""
+    def of(
+        cls, parameters: Parameters, settings: ColumnSettings, variation: Variation | None = None
+    ) -> "Column":
+        """Columns with their root fractions; ``variation`` of parameters over the year, by default none."""
         roots = soil_hydraulics.root_fractions(parameters["root_shallow"], parameters["root_deep"])
-        return cls(dict(parameters), settings, roots)
+        return cls(dict(parameters), settings, roots, variation or Variation())
+
+    def at(self, values: dict[str, Array]) -> "Column":
+        """The columns with their parameters at a step of the given forcing ``[column]``."""
+        if not self.variation.names:
+            return self
+        return dataclasses.replace(self, parameters=self.variation.applied(self.parameters, values))
 
 
 class _Surfaces(NamedTuple):
@@ -69,8 +80,11 @@ def step(
     column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions
 ) -> tuple[State, Outputs]:
     """State and outputs after one step; ``forcing`` holds the step's values, ``[source]``."""
-    parameters, settings = column.parameters, column.settings
-    values = {name: getattr(forcing, name)[settings.source] for name in ColumnForcing.__dataclass_fields__}
+    settings = column.settings
+    series = {name: getattr(forcing, name) for name in ColumnForcing.__dataclass_fields__}
+    values = {name: of[settings.source] for name, of in series.items() if of is not None}
+    column = column.at(values)
+    parameters = column.parameters
     weather = weather_of(values, parameters["lai_scale"])
     ground = ground_influence(parameters, state, column.roots, step=settings.step, options=options)
     surfaces = _solve_surfaces(column, state, weather, ground, options)

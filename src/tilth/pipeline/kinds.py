@@ -1,0 +1,46 @@
+"""Which function runs an experiment of which kind."""
+
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from tilth.config import Experiment
+from tilth.pipeline.benchmark import run_benchmark
+from tilth.pipeline.experiment import run_experiment
+from tilth.pipeline.sensitivity import run_sensitivity
+from tilth.pipeline.surrogate_audit import run_surrogate_audit
+from tilth.pipeline.transfer import run_transfer
+from tilth.pipeline.unseen_flux import run_unseen_flux
+from tilth.pipeline.workplace import Progress
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """Runs an experiment into a folder, goes on after an interruption, and says what it raises."""
+
+    def __call__(
+        self,
+        experiment: Any,
+        folder: Path,
+        *,
+        root: Path | None = None,
+        resume: bool = False,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """The folder of results."""
+
+
+RUNNERS: dict[str, Runner] = {
+    "calibration": run_experiment,
+    "sensitivity": run_sensitivity,
+    "transfer": run_transfer,
+    "benchmark": run_benchmark,
+    "unseen-flux": run_unseen_flux,
+    "surrogate-audit": run_surrogate_audit,
+}
+"""What runs each kind of :data:`tilth.config_kinds.KINDS`."""
+
+
+def runner(experiment: Experiment) -> Runner:
+    """The function that runs ``experiment``."""
+    return RUNNERS[experiment.kind]

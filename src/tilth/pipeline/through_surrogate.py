@@ -1,0 +1,241 @@
+"""Learning through a surrogate, and verifying it by members around what was learned."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import PRNGKeyArray
+
+from tilth.calibration.base import Result, Status
+from tilth.calibration.rules import PerSite
+from tilth.config import Experiment, Method
+from tilth.data.containers import SiteRecord, Sites
+from tilth.ensembles.design import around
+from tilth.ensembles.run import run_ensemble
+from tilth.ensembles.store import EnsembleStore
+from tilth.models.base import AbstractLandModel
+from tilth.observations.targets import FluxTargets
+from tilth.parameters.space import ParameterSpace
+from tilth.pipeline.presets import verifications
+from tilth.pipeline.surrogate import audit_table, ensemble, history_table, trained
+from tilth.pipeline.workplace import Workplace
+from tilth.surrogates.audit import NEAR_LIMIT, AuditRow, audit_surrogate, compare_series, passed
+from tilth.surrogates.guard import Position, TrainingRegion
+from tilth.surrogates.land_model import SurrogateLandModel
+
+NEAR_MEMBERS = 48
+"""Members around the learned parameters that a verification runs in each round."""
+NEAR_SPREAD = 0.1
+"""Their standard deviation, as a fraction of each parameter's range."""
+
+Solve = Callable[[AbstractLandModel, int], Result]
+"""Calibrates through a surrogate; the number is that of the round."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning:
+    """What was learned through a surrogate.
+
+    The last surrogate and result, tables and remarks; ``members`` is the number of ensemble members that the
+    surrogate was trained on, ``positions`` say where the learned parameters of each site lie among them.
+    """
+
+    surrogate: SurrogateLandModel
+    result: Result
+    tables: dict[str, pd.DataFrame]
+    notes: Sequence[str]
+    members: int
+    positions: Sequence[Position]
+
+
+def learn_through(
+    experiment: Experiment,
+    method: Method,
+    land: AbstractLandModel,
+    sites: Sites,
+    place: Workplace,
+    *,
+    key: PRNGKeyArray,
+    solve: Solve,
+    start: np.ndarray,
+    targets: FluxTargets,
+    audit_members: int | None = None,
+) -> Learning:
+    """Learns through the surrogate of ``method``, verified as the preset or the experiment says.
+
+    A verification runs the land model with what was learned and with members around it. Where the surrogate
+    fails its audit there, it is trained further and learned through again. Of all rounds and the ``start``
+    [site, param] the one counts whose run of the land model is best on the steps of ``targets`` that watch.
+
+    ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
+    checkpoints; members are appended to the one store of the ensemble.
+    """
+    store, designed = ensemble(experiment, land, sites, place)
+    members, count, rounds = designed, min(NEAR_MEMBERS, designed), verifications(experiment)
+    surrogate = trained(experiment, method, store, sites, place, key=key, members=members)
+    histories = [history_table(surrogate)]
+    results = [solve(surrogate, 0)]
+    audits: list[pd.DataFrame] = []
+    notes: list[str] = []
+    judged, learned_from = [start], designed
+    while rounds:
+        number = len(audits)
+        judged.append(np.asarray(results[-1].rule(sites)[0], float))
+        store, more = _with_near(experiment, land, store, members, judged, sites, place, count)
+        rows = audit_surrogate(surrogate, store, sites, members=range(members, more))
+        audits.append(audit_frame(rows, round=number, members_trained=members))
+        verdict = passed(rows, NEAR_LIMIT)
+        members = more
+        if verdict is not False or number == rounds:
+            notes.append(_verification_note(verdict, number))
+            break
+        learned_from = members
+        surrogate = trained(
+            experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
+            members=members, round_number=number + 1, favoured=designed, start=surrogate,
+        )  # fmt: skip
+        histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
+        results.append(solve(surrogate, number + 1))
+    result, note = _best_round(results, targets, store, judged, sites, experiment.pooling == "site")
+    notes += note
+    with place.stopwatch.stage("audit"):
+        tables = {"audit": audit_table(experiment, land, surrogate, sites, place, audit_members)}
+    if audits:
+        tables["verification"] = pd.concat(audits, ignore_index=True)
+    thetas = np.asarray(result.rule(sites)[0], float)
+    regions = training_regions(surrogate.space, store, learned_from)
+    return Learning(
+        surrogate=surrogate,
+        result=result,
+        tables={**tables, "history": pd.concat(histories, ignore_index=True)},
+        notes=notes,
+        members=learned_from,
+        positions=[region.position(theta) for region, theta in zip(regions, thetas, strict=True)],
+    )
+
+
+def near_design(
+    space: ParameterSpace, thetas: np.ndarray, count: int, seed: int, spread: float = NEAR_SPREAD
+) -> np.ndarray:
+    """``count`` members around each site's parameters ``thetas`` [site, param]: ``[member, site, param]``."""
+    return np.stack([around(space, theta, count, seed, spread=spread) for theta in thetas], axis=1)
+
+
+def training_regions(space: ParameterSpace, store: EnsembleStore, members: int) -> list[TrainingRegion]:
+    """For each site, the region that the first ``members`` of the ensemble span."""
+    stored, succeeded = store.thetas[:members], store.succeeded[:members]
+    return [TrainingRegion(space, stored[succeeded[:, site], site]) for site in range(len(store.site_names))]
+
+
+def audit_frame(rows: Sequence[AuditRow], **facts: object) -> pd.DataFrame:
+    """Rows of an audit as a table, with ``facts`` as its first columns."""
+    shares = ("of_observation_error", "of_observation_std", "of_model_std", "of_response_std")
+    return pd.DataFrame(
+        [{**facts, **dataclasses.asdict(r), **{share: getattr(r, share) for share in shares}} for r in rows]
+    )
+
+
+def optimum_note(
+    surrogate: SurrogateLandModel, record: SiteRecord, theta: np.ndarray, run: dict[str, np.ndarray]
+) -> str:
+    """What the surrogate's error is where it led to, against the true model's ``run`` with ``theta``."""
+    sites = Sites.of([record], jnp.result_type(float))
+    predicted = surrogate.run(jnp.asarray(theta, sites.step.dtype)[None, None], sites).outputs
+    rows = [compare_series(record, f, np.asarray(predicted[f][0, 0]), run[f]) for f in surrogate.tasks]
+    parts = []
+    for row in rows:
+        share = f" ({row.of_observation_error:.2f} of the observation error)" if row.error_origin else ""
+        parts.append(f"{row.rmse:.1f} W m-2 for {row.flux}{share}")
+    words = {True: "it passes", False: "it fails", None: "it cannot be judged without observations"}
+    return (
+        f"With the learned parameters the surrogate's RMSE against the land model is {' and '.join(parts)}: "
+        f"{words[passed(rows, NEAR_LIMIT)]} (limit {NEAR_LIMIT:g})."
+    )
+
+
+def _with_near(
+    experiment: Experiment,
+    land: AbstractLandModel,
+    store: EnsembleStore,
+    members: int,
+    judged: Sequence[np.ndarray],
+    sites: Sites,
+    place: Workplace,
+    count: int,
+) -> tuple[EnsembleStore, int]:
+    """The store with ``count`` members after its first ``members``, and how many it has then.
+
+    The first two are the last and the first of ``judged`` [site, param], the others lie around the last.
+    """
+    stored = store.thetas
+    if len(stored) < members + count:
+        near = near_design(land.space, judged[-1], count, experiment.seed + 2_000_003 + members)
+        stored = np.concatenate([stored[:members], judged[-1][None], judged[0][None], near[: count - 2]])
+    with place.stopwatch.stage("verification"):
+        path = Path(store.path)
+        return run_ensemble(land, stored, sites, path, progress=place.progress), members + count
+
+
+def _best_round(
+    results: Sequence[Result],
+    targets: FluxTargets,
+    store: EnsembleStore,
+    judged: Sequence[np.ndarray],
+    sites: Sites,
+    own: bool,
+) -> tuple[Result, list[str]]:
+    """The result whose run of the land model is best.
+
+    The start where none is better, if sites have their ``own`` parameters; a shared rule is kept.
+    """
+    if len(judged) == 1:
+        return results[-1], []
+    errors = []
+    for theta in judged:
+        member = int(np.argmin(np.abs(store.thetas - theta[None]).max(axis=(1, 2))))
+        errors.append(np.mean([watched_error(targets, store, member, s) for s in range(len(sites.names))]))
+    best = int(np.nanargmin(errors)) if own else 1 + int(np.nanargmin(errors[1:]))
+    told = ", ".join(f"{error:.3f}" for error in errors[1:])
+    note = (
+        f"On the blocks that watch, the land model's loss is {errors[0]:.3f} at the start and {told} with "
+        "what was learned in each round: "
+    )
+    if best > 0:
+        return results[best - 1], [f"{note}round {best} counts."]
+    kept = dataclasses.replace(
+        results[-1], rule=PerSite(tuple(sites.names), judged[0]), status=Status.NO_GAIN
+    )
+    return kept, [f"{note}the start is kept."]
+
+
+def watched_error(targets: FluxTargets, store: EnsembleStore, member: int, site: int) -> float:
+    """Mean over fluxes of a run's squared error over the observed variance, on the steps that watch [-].
+
+    On those that are learned from where a site has none that watch; NaN for a failed run.
+    """
+    losses = []
+    for flux, name in enumerate(targets.variables):
+        steps = targets.validation[flux, site]
+        steps = steps if steps.any() else targets.fit[flux, site]
+        if not steps.any():
+            continue
+        observed = targets.observed[flux, site]
+        simulated = store.series(name, member, site)
+        error = (simulated - observed[: len(simulated)])[steps[: len(simulated)]]
+        losses.append(np.mean(error**2) / targets.deviation[flux, site] ** 2)
+    return float(np.mean(losses))
+
+
+def _verification_note(verdict: bool | None, rounds: int) -> str:
+    trainings = "1 further training" if rounds == 1 else f"{rounds} further trainings"
+    if verdict is None:
+        return "The surrogate could not be verified: no flux is observed to compare its error with."
+    words = "passed" if verdict else "still failed"
+    return (
+        f"The surrogate {words} its audit around the learned parameters (limit {NEAR_LIMIT:g} of the "
+        f"observation error) after {trainings}."
+    )

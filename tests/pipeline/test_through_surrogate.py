@@ -1,0 +1,117 @@
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tilth.pipeline.land_model
+from bucket_tower import BucketTower, twin_experiment
+from tilth.ensembles.store import EnsembleStore
+from tilth.pipeline import presets, through_surrogate
+from tilth.pipeline.calibrate import calibrate
+from tilth.pipeline.experiment import run_experiment
+from tilth.surrogates.files import load_surrogate
+from tilth.surrogates.guard import TrainingRegion
+from tilth.surrogates.single_task import SingleTaskNetwork
+
+
+@pytest.fixture(autouse=True)
+def small_model(monkeypatch):
+    monkeypatch.setattr(tilth.pipeline.land_model, "Matsiro", BucketTower)
+    for module in ("outcome", "experiment"):
+        monkeypatch.setattr(
+            f"tilth.pipeline.{module}.write_report", lambda folder: (folder / "report.html").write_text("x")
+        )
+
+
+def test_dpl_learns_through_a_single_task_surrogate_and_says_where_it_stands(tmp_path):
+    outcome = calibrate(twin_experiment(method="dpl"), tmp_path / "out")
+    surrogate = load_surrogate(tmp_path / "out" / "checkpoints" / "surrogate-dpl")
+    assert isinstance(surrogate.network, SingleTaskNetwork)
+    assert list(outcome.tables["history"]["stage"]) == ["surrogate"] * 2 + ["dpl"] * 2
+    region, optimum = outcome.notes[-2:]
+    assert "region that the surrogate was trained in" in region
+    # two epochs of training: the error is far beyond half of that of the observations
+    assert "of the observation error" in optimum and "it fails (limit 0.5)" in optimum
+
+
+def test_verification_appends_members_until_it_gives_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "MOST_VERIFICATIONS", 2)
+    settings = twin_experiment(method="mdpl", verify=True)
+    outcome = calibrate(settings, tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "verification.csv")
+    assert list(table["round"]) == [0, 0, 1, 1, 2, 2] and set(table["members"]) == {8}
+    assert list(outcome.tables["history"]["stage"].unique()) == [
+        "surrogate", "surrogate, round 1", "surrogate, round 2", "mdpl",
+    ]  # fmt: skip
+    assert any(
+        "still failed its audit" in note and "after 2 further trainings" in note for note in outcome.notes
+    )
+    store = EnsembleStore.open(tmp_path / "out" / "checkpoints" / "ensemble-nested.zarr")
+    assert store.done.all() and len(store.thetas) == 8 + 3 * 8
+
+    def interrupt(done, total, message):
+        if message.startswith("mdpl-1:"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(settings, tmp_path / "resumed", progress=interrupt)
+    resumed = calibrate(settings, tmp_path / "resumed", resume=True)
+    np.testing.assert_array_equal(resumed.learned, outcome.learned)
+
+
+def test_verification_stops_where_the_surrogate_passes(tmp_path, monkeypatch):
+    monkeypatch.setattr(through_surrogate, "NEAR_LIMIT", 1e3)
+    outcome = calibrate(twin_experiment(method="dpl", verify=True), tmp_path / "out")
+    assert list(pd.read_csv(tmp_path / "out" / "verification.csv")["round"]) == [0, 0]
+    assert any("passed its audit" in note and "after 0 further trainings" in note for note in outcome.notes)
+    store = EnsembleStore.open(tmp_path / "out" / "checkpoints" / "ensemble-nested.zarr")
+    # The members that were added for the audit were not learned from: the guard must not count them.
+    assert len(store.thetas) == 16
+    region = TrainingRegion(outcome.space, store.thetas[:8, 0])
+    assert region.position(outcome.learned).sentence in outcome.notes
+
+
+def test_methods_of_a_site_share_their_ensemble(tmp_path, monkeypatch):
+    opened = []
+    original = through_surrogate.ensemble
+
+    def counted(experiment, model, sites, place):
+        opened.append((place.ensembles / "ensemble-nested.zarr").exists())
+        return original(experiment, model, sites, place)
+
+    monkeypatch.setattr(through_surrogate, "ensemble", counted)
+    run_experiment(twin_experiment(method=["mdpl", "dpl"]), tmp_path / "out")
+    assert opened == [False, True]
+    assert not list((tmp_path / "out" / "checkpoints").rglob("*.zarr"))
+    assert {"mdpl", "dpl"} <= set(pd.read_csv(tmp_path / "out" / "parameters.csv")["method"])
+
+
+def test_an_ensemble_of_another_model_is_refused_and_kept(tmp_path):
+    settings = twin_experiment(method="mdpl")
+
+    def interrupt(done, total, message):
+        if message.startswith("mdpl:"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(settings, tmp_path / "out", progress=interrupt)
+    path = tmp_path / "out" / "checkpoints" / "ensemble-nested.zarr" / "zarr.json"
+    attributes = json.loads(path.read_text())
+    attributes["attributes"]["model"] = "BucketTower 0.0.1 (000000000000)"
+    path.write_text(json.dumps(attributes))
+    with pytest.raises(ValueError, match="was run with something else: model: stored BucketTower 0.0.1"):
+        calibrate(settings, tmp_path / "out", resume=True)
+    assert path.exists() and (path.parents[1] / "surrogate-mdpl.checkpoint").exists()
+
+
+def test_the_round_whose_true_run_is_best_counts(tmp_path):
+    outcome = calibrate(twin_experiment(method="mdpl", verify=True), tmp_path / "out")
+    (note,) = [text for text in outcome.notes if "counts." in text or "start is kept" in text]
+    start, *rounds = (float(x) for x in re.findall(r"\d+\.\d{3}", note))
+    if "counts" in note:
+        assert min(rounds) <= start and f"round {int(np.argmin(rounds)) + 1} counts" in note
+    else:
+        assert start <= min(rounds)
+        np.testing.assert_allclose(outcome.learned, outcome.defaults, rtol=0.05)
