@@ -251,9 +251,10 @@ def _search(column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings) -> 
     """Iterate all columns together, the late ones in smaller and smaller batches, and restart what fails."""
     x = x._replace(ground=_below_melting(column, x.ground))
     count = x.ground.shape[0]
-    few = count // 8 if count > settings.compact_above else 0
-    search = _loop(column, x, settings=settings, most=settings.common_iterations, leave=few)
-    if few:
+    search, few = _fresh(x), count
+    if count > settings.compact_above:
+        few = count // 8
+        search = _loop(column, x, settings=settings, most=settings.common_iterations, leave=few)
         part, start, index = _latest(column, search, few)
         few //= 8
         late = _loop(part, start, settings=settings, most=settings.common_iterations, leave=few)
@@ -264,8 +265,8 @@ def _search(column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings) -> 
 
     def again(state: tuple[_Search, Array]) -> tuple[_Search, Array]:
         search, attempt = state
-        part, start, index = _latest(column, search, few or count)
-        start = _attempt(part, start, search.norm[index], attempt)
+        part, start, index = _latest(column, search, few)
+        start = _attempt(part, start, search.norm[index] > settings.tolerance, attempt)
         late = _loop(part, start, settings=settings, most=settings.late_iterations)
         return _scatter(search, index, late), attempt + 1
 
@@ -280,11 +281,11 @@ def _latest(column: SurfaceColumn, search: _Search, few: int) -> tuple[SurfaceCo
     return jax.tree.map(lambda a: a[index], column), Unknowns(*(v[index] for v in search.trial)), index
 
 
-def _attempt(column: SurfaceColumn, x: Unknowns, norm: Array, attempt: Array) -> Unknowns:
+def _attempt(column: SurfaceColumn, x: Unknowns, failed: Array, attempt: Array) -> Unknowns:
     """Where a column starts again: where it stopped, then further and further from the air's temperature."""
     offsets = jnp.asarray(RESTART_OFFSETS, x.ground.dtype)[attempt % len(RESTART_OFFSETS)]
     air = column.turbulence.air_temperature
-    fresh = (attempt > 0) & (norm > 0.0)
+    fresh = (attempt > 0) & failed
     return Unknowns(
         jnp.where(fresh, _below_melting(column, air + offsets[0]), x.ground),
         jnp.where(fresh, air + offsets[1], x.canopy),

@@ -16,6 +16,10 @@ from tilth.models.matsiro.step import Column, step
 
 BLOCK = 48
 """Steps between saved states: within a block, states are kept only while it is differentiated."""
+SAVED = 40
+"""Numbers that differentiation keeps of a column in a step: its state and its solved surfaces, rounded up."""
+MOST_SAVED = 2**31
+"""Bytes of these above which only states between blocks are kept, at the price of one more forward run."""
 LEAST_SHARD = 24
 """Columns below which a device does not get a share of its own: smaller batches are not faster."""
 
@@ -79,7 +83,10 @@ def _padded(tree: Any, padding: int) -> Any:
 def _scan(
     column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions, names: tuple[str, ...]
 ) -> tuple[dict[str, Array], State]:
-    """Blocks of steps, each a checkpoint; the steps that do not fill a block come last."""
+    """All steps, or blocks of steps, each a checkpoint, where the states of all steps are too many to keep.
+
+    The steps that do not fill a block come first.
+    """
 
     def one(carry: State, values: ColumnForcing) -> tuple[State, dict[str, Array]]:
         following, outputs = step(column, carry, values, options)
@@ -87,22 +94,22 @@ def _scan(
 
     saving = jax.checkpoint_policies.save_only_these_names("solved")
     inner = jax.checkpoint(one, policy=saving, prevent_cse=False)
+    steps, store = forcing.air_temperature.shape[0], state.canopy_water
+    if steps * SAVED * store.size * store.dtype.itemsize <= MOST_SAVED:
+        last, outputs = jax.lax.scan(inner, state, forcing)
+        return outputs, last
 
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def block(carry: State, values: ColumnForcing) -> tuple[State, dict[str, Array]]:
         return jax.lax.scan(inner, carry, values)
 
-    steps = forcing.air_temperature.shape[0]
-    whole = steps // BLOCK * BLOCK
-    parts = []
-    if whole:
-        blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, BLOCK, *a.shape[1:]), forcing)
-        state, outputs = jax.lax.scan(block, state, blocks)
-        parts.append(jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), outputs))
-    if whole < steps:
-        rest = jax.tree.map(lambda a: a[whole:], forcing)
-        state, outputs = block(state, rest)
-        parts.append(outputs)
-    if len(parts) == 1:
-        return parts[0], state
-    return jax.tree.map(lambda *a: jnp.concatenate(a), *parts), state
+    rest = steps % BLOCK
+    first = {}
+    if rest:
+        state, first = block(state, jax.tree.map(lambda a: a[:rest], forcing))
+    blocks = jax.tree.map(lambda a: a[rest:].reshape(-1, BLOCK, *a.shape[1:]), forcing)
+    state, outputs = jax.lax.scan(block, state, blocks)
+    outputs = jax.tree.map(lambda a: a.reshape(steps - rest, *a.shape[2:]), outputs)
+    if rest:
+        outputs = jax.tree.map(lambda *a: jnp.concatenate(a), first, outputs)
+    return outputs, state
