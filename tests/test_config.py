@@ -102,6 +102,28 @@ def test_files_are_read_and_named(tmp_path):
     assert read_experiment(path).name == "tower"
 
 
+def test_files_of_sites_stand_for_their_sites(tmp_path):
+    (tmp_path / "both.yaml").write_text("- files: [a_Met.nc]\n- files: [b_Met.nc]\n")
+    path = tmp_path / "experiment.yaml"
+    path.write_text("sites: both.yaml\n")
+    assert [site.files[0].name for site in read_experiment(path).sites] == ["a_Met.nc", "b_Met.nc"]
+    path.write_text("sites: [both.yaml, {files: [c_Met.nc]}]\n")
+    assert [site.files[0].name[0] for site in read_experiment(path).sites] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [("files: [a_Met.nc]\n", "must hold a list of sites, got a dict"), (None, "cannot read the sites file")],
+)
+def test_wrong_files_of_sites_are_refused(tmp_path, listed, message):
+    if listed is not None:
+        (tmp_path / "sites.yaml").write_text(listed)
+    path = tmp_path / "experiment.yaml"
+    path.write_text("sites: sites.yaml\n")
+    with pytest.raises(ValueError, match=message):
+        read_experiment(path)
+
+
 def test_the_experiments_of_the_project_are_valid():
     folder = Path(__file__).parents[1] / "experiments"
     assert read_experiment(folder / "quick.yaml").method == ("direct", "mdpl")

@@ -29,19 +29,42 @@ def experiment(settings: Mapping[str, Any], source: str = "the options") -> Expe
 
 
 def read_experiment(path: Path) -> Experiment:
-    """The experiment of a YAML file, named after the file unless it has a name; ``ValueError`` if wrong."""
+    """The experiment of a YAML file, named after the file unless it has a name; ``ValueError`` if wrong.
+
+    ``sites``, or an item of it, may name a file that holds a list of sites, relative to the experiment's.
+    """
+    settings = _read_yaml(path, "experiment")
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} must hold keys such as name, sites and method, got {_kind(settings)}")
+    if isinstance(settings.get("sites"), str | list):
+        settings["sites"] = _all_sites(settings["sites"], path.parent)
+    return experiment({"name": path.stem, **settings}, str(path))
+
+
+def _read_yaml(path: Path, what: str) -> Any:
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
-        raise ValueError(f"cannot read the experiment file {path}: {reason}; expected a YAML file") from None
+        raise ValueError(f"cannot read the {what} file {path}: {reason}; expected a YAML file") from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
         raise ValueError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from None
-    if not isinstance(settings, dict):
-        raise ValueError(f"{path} must hold keys such as name, sites and method, got {_kind(settings)}")
-    return experiment({"name": path.stem, **settings}, str(path))
+
+
+def _all_sites(given: str | list[Any], folder: Path) -> list[Any]:
+    """The sites with files of sites put in the place of their names."""
+    sites = []
+    for item in [given] if isinstance(given, str) else given:
+        if not isinstance(item, str):
+            sites.append(item)
+            continue
+        listed = _read_yaml(folder / item, "sites")
+        if not isinstance(listed, list):
+            raise ValueError(f"{folder / item} must hold a list of sites, got {_kind(listed)}")
+        sites += listed
+    return sites
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> str:
