@@ -1,6 +1,5 @@
 """Every test runs in float64 on two host devices, with strict promotion and checked array types."""
 
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,16 +21,11 @@ jaxtyping.install_import_hook("tilth", "type_checks.checked")
 
 @pytest.fixture(scope="module", autouse=True)
 def few_memory_maps() -> Iterator[None]:
-    """Forgets compiled code before a process runs out of memory maps.
-
-    Compiled code takes several maps a kernel; Linux allows a process 65 530 (vm.max_map_count), beyond which
-    the compiler ends the process with a segmentation fault.
-    """
+    """Forgets compiled code before a process runs out of memory maps."""
     yield
-    maps = Path("/proc/self/maps")
-    if maps.exists() and len(maps.read_bytes().splitlines()) > 20_000:
-        jax.clear_caches()
-        gc.collect()
+    from tilth.pipeline.compiled_code import forget_old_code
+
+    forget_old_code()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from tilth.evaluation.parameter_spread import parameter_spread
 from tilth.evaluation.peers import PeerScores
 from tilth.evaluation.tables import write_table
 from tilth.pipeline.calibrate import calibrated, require_observations
+from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.costs import cost_rows
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.outcome import write_outcome
@@ -114,6 +115,7 @@ def _run_part(
     peers: PeerScores | None,
 ) -> None:
     """Runs one part and leaves its site folders below ``finished``, whole or not at all."""
+    forget_old_code()
     own = Stopwatch()
     place = Workplace(checkpoints / part.name, own, progress, None if verifications(experiment) else shared)
     outcomes = calibrated(experiment, part.method, part.records, place, peers=peers)

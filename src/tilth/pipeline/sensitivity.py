@@ -16,6 +16,7 @@ from tilth.ensembles.sensitivity import indices, responses, sensitivity_design
 from tilth.evaluation.facts import write_facts
 from tilth.evaluation.sensitivity_table import agreement, mean_ranks, measure_rows
 from tilth.evaluation.tables import write_table
+from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.land_model import FLUXES, land_model
 from tilth.pipeline.provenance import Stopwatch, provenance
@@ -72,6 +73,7 @@ def _of_site(experiment: SensitivityExperiment, subject: Subject, place: Workpla
     finished = place.checkpoints / "finished" / f"{subject.name}.csv"
     if finished.is_file():
         return pd.read_csv(finished)
+    forget_old_code()
     design = sensitivity_design(
         subject.space, subject.default, methods,
         trajectories=experiment.trajectories, samples=experiment.samples, seed=experiment.seed,
@@ -106,6 +108,7 @@ def _of_derivatives(
     finished = place.checkpoints / "finished" / f"derivatives-{number}.csv"
     if finished.is_file():
         return pd.read_csv(finished)
+    forget_old_code()
     names = ", ".join(subject.name for subject in group)
     if place.progress is not None:
         place.progress(0, 1, f"derivatives {number + 1}: {names}")

@@ -22,6 +22,7 @@ from tilth.evaluation.tables import write_table
 from tilth.models.base import AbstractLandModel
 from tilth.observations.splits import split_record
 from tilth.pipeline.calibrate import driving, require_observations
+from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.land_model import FLUXES, class_defaults, ensemble_model, land_model
 from tilth.pipeline.learning import Learned, learn
@@ -83,6 +84,7 @@ def run_surrogate_audit(
             shared = run_folder.checkpoints / "ensembles" / part.group
             own = run_folder.checkpoints / part.name
             if not (finished / part.name).is_dir():
+                forget_old_code()
                 told = numbered(progress, number, len(parts), part.name)
                 place = Workplace(own, stopwatch, told, None if verifications(experiment) else shared)
                 _write_part(finished / part.name, audited(experiment, part, place))

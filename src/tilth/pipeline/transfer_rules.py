@@ -12,6 +12,7 @@ from tilth.config import Experiment, Method
 from tilth.config_kinds import Transfer
 from tilth.data.containers import SiteRecord, Sites
 from tilth.models.base import AbstractLandModel
+from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.land_model import FLUXES, ensemble_model, land_model, starting_points
 from tilth.pipeline.learning import learn_with, surrogate_key
 from tilth.pipeline.presets import THROUGH_SURROGATE
@@ -105,6 +106,7 @@ class Lessons:
         if path.exists():
             known = json.loads(path.read_text(encoding="utf-8"))
             return Theta(np.array(known["vector"]), known["notes"])
+        forget_old_code()
         number, total = self.names.index(name), len(self.names)
         told = numbered(self.place.progress, number, total, name)
         place = dataclasses.replace(self.place.below(name), progress=told)
