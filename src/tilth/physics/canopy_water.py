@@ -38,7 +38,7 @@ class CanopyFluxes(NamedTuple):
 
 def intercepted_fraction(leaf_area: PerColumn) -> Array:
     """Fraction of precipitation that falls on leaves [-]: min(LAI, 1), smooth as L/(1+L^4)^(1/4)."""
-    return leaf_area / (1.0 + leaf_area**4) ** 0.25
+    return leaf_area / jnp.sqrt(jnp.sqrt(1.0 + leaf_area**4))
 
 
 def update_canopy_water(

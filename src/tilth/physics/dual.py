@@ -9,9 +9,10 @@ functions here accept arrays and :class:`Dual` alike, so every law is written on
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
+
+from tilth.physics import elementary
 
 Partials = tuple[Float[Array, "..."] | None, ...]
 
@@ -123,13 +124,13 @@ def sqrt(x: Number) -> Any:
 
 def arctan(x: Number) -> Any:
     """Inverse tangent."""
-    y = jnp.arctan(value(x))
+    y = elementary.arctan(value(x))
     return x.chain(y, 1.0 / (1.0 + x.value * x.value)) if isinstance(x, Dual) else y
 
 
 def sigmoid(x: Number) -> Any:
     """Logistic function 1/(1+e^-x), safe for any x."""
-    y = jax.nn.sigmoid(value(x))
+    y = elementary.sigmoid(value(x))
     return x.chain(y, y * (1.0 - y)) if isinstance(x, Dual) else y
 
 
@@ -164,6 +165,25 @@ def apply(function: Callable[[Array], tuple[Array, Array]], x: Number) -> Any:
     """f(x) for a function that returns its value and its slope."""
     y, slope = function(value(x))
     return x.chain(y, slope) if isinstance(x, Dual) else y
+
+
+def computed_once(x: Any) -> Any:
+    """The same number, array or tuple of these, whose parts the compiler computes once and keeps in memory.
+
+    It would rather compute cheap arithmetic again wherever its result is used, and copies whole Jacobians
+    into dozens of kernels; barriers do not hinder it. It takes division for expensive and never copies it.
+    What looks like a divisor here is one, or any number where the dividend is not a number.
+    """
+    if isinstance(x, Dual):
+        return Dual(
+            computed_once(x.value), tuple(None if p is None else computed_once(p) for p in x.partials)
+        )
+    if isinstance(x, tuple):
+        parts = (computed_once(part) for part in x)
+        return type(x)(*parts) if hasattr(x, "_fields") else tuple(parts)
+    if x.dtype == bool:
+        return x
+    return x / jnp.where(x == x, 1.0, 2.0).astype(x.dtype)
 
 
 def _sum(p: Array | None, q: Array | None) -> Array | None:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tilth.constants import SOLAR_CONSTANT
+from tilth.physics.elementary import sigmoid
 
 LEAF_ORIENTATION = 0.5
 """Projection of randomly oriented leaves [-]."""
@@ -141,7 +142,7 @@ def split_sky(shortwave_down: Array, cos_zenith: Array) -> Sky:
     up = cos_zenith > 0.0
     cosine = jnp.maximum(cos_zenith, 0.05)
     clearness = jnp.clip(shortwave_down / (SOLAR_CONSTANT * cosine), 0.0, 1.5)
-    diffuse_fraction = jnp.where(up, jax.nn.sigmoid(5.0 - 8.6 * clearness), 1.0)
+    diffuse_fraction = jnp.where(up, sigmoid(5.0 - 8.6 * clearness), 1.0)
     diffuse = 0.5 * shortwave_down * diffuse_fraction
     beam = 0.5 * shortwave_down * (1.0 - diffuse_fraction)
     return Sky(beam, diffuse, beam, diffuse, cosine)

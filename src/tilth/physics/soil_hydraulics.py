@@ -3,11 +3,11 @@
 Retention after Clapp and Hornberger 1978, doi:10.1029/WR014i004p00601.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from tilth.constants import GAS_CONSTANT_VAPOUR, GRAVITY
+from tilth.physics.elementary import sigmoid
 from tilth.physics.soil_heat import LAYER_THICKNESS
 from tilth.typing import PerColumn, PerLayer
 
@@ -60,7 +60,7 @@ def water_stress(
     ``potential_unit`` (1 for m, 9.80665 for kPa). Below 4 % saturation a layer's uptake fades to zero at
     2 %, so that roots cannot dry it out.
     """
-    sensitivity = jax.nn.sigmoid(STRESS_SLOPE * (potential * potential_unit - critical_potential[None]))
+    sensitivity = sigmoid(STRESS_SLOPE * (potential * potential_unit - critical_potential[None]))
     reachable = jnp.clip((saturation - LEAST_SATURATION) / LEAST_SATURATION, 0.0, 1.0)
     weighted = roots * sensitivity * reachable
     total = jnp.sum(weighted, axis=0, keepdims=True)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tilth.constants import DENSITY_WATER
+from tilth.physics.dual import computed_once
 from tilth.physics.numerics import tridiagonal
 from tilth.physics.soil_heat import LAYER_THICKNESS, node_distances
 from tilth.physics.soil_hydraulics import liquid_saturation
@@ -121,13 +122,12 @@ def _implicit_step(
         )
         flux = conducts * gradient
         upper_share = jnp.where(from_above, 1.0 - own, own)
-        flows.append(
-            _Flow(
-                flux,
-                -conducts * slope[k] / distance + flux * growth[k] * upper_share,
-                conducts * slope[k + 1] / distance + flux * growth[k + 1] * (1.0 - upper_share),
-            )
+        flow = _Flow(
+            flux,
+            -conducts * slope[k] / distance + flux * growth[k] * upper_share,
+            conducts * slope[k + 1] / distance + flux * growth[k + 1] * (1.0 - upper_share),
         )
+        flows.append(computed_once(flow))
     drainage = fluxes.drainage * conductivity[-1] * unfrozen[-1]
     drainage_slope = drainage * growth[-1]
 
@@ -146,7 +146,7 @@ def _implicit_step(
         diagonal.append(thickness / step + top.below - bottom.above)
         upper.append(-bottom.below)
         right.append(bottom.flux - top.flux - sinks[k])
-    change = [zero, *tridiagonal(lower, diagonal, upper, right), zero]
+    change = [zero, *computed_once(tuple(tridiagonal(lower, diagonal, upper, right))), zero]
     # Moving water by the fluxes at the solution closes the budget whatever the solution's round-off.
     moved = [flow.flux + flow.above * change[k] + flow.below * change[k + 1] for k, flow in enumerate(flows)]
     layers = [

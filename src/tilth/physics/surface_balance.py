@@ -14,7 +14,7 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool
 
 from tilth.constants import MELTING_POINT
-from tilth.physics.dual import Dual, partial, seed, value
+from tilth.physics.dual import Dual, computed_once, partial, seed, value
 from tilth.physics.surface_fluxes import (
     SurfaceColumn,
     SurfaceFluxes,
@@ -85,8 +85,7 @@ def solve_surface(column: SurfaceColumn, guess: Unknowns, *, settings: SolverSet
     in excess melts. Columns that do not converge keep their best iterate and are flagged; their residuals
     are in the fluxes.
     """
-    # Without the barrier the compiler computes the column's properties again wherever they are used.
-    column = jax.lax.optimization_barrier(column)
+    column = jax.tree.map(computed_once, column)
     fixed = jax.lax.stop_gradient(column)
     start = jax.lax.stop_gradient(guess)
     found = _search(fixed, start, settings=settings)
@@ -116,7 +115,8 @@ def _linearised(
 ) -> tuple[SurfaceFluxes, _Jacobian]:
     fluxes = _evaluate(column, Unknowns(*seed(*x)), largest_zeta=largest_zeta)  # type: ignore[arg-type]
     like = x.ground
-    g, c, k = fluxes.ground_residual, fluxes.canopy_residual, fluxes.co2_residual
+    g, c, k = computed_once((fluxes.ground_residual, fluxes.canopy_residual, fluxes.co2_residual))
+    fluxes = fluxes._replace(ground_residual=g, canopy_residual=c, co2_residual=k)
     jacobian = _Jacobian(
         partial(g, 0, like),
         partial(g, 1, like),
@@ -204,7 +204,8 @@ def _iterate(column: SurfaceColumn, search: _Search, *, settings: SolverSettings
     norm = jnp.where(jnp.isfinite(norm), norm, jnp.inf)
     done = search.norm <= settings.tolerance
     accepted = (norm < search.base_norm) | (search.damping < 0.05) | done
-    step = _newton_step(jacobian, (ground, canopy, co2), pinned, guarded=True)
+    step = computed_once(_newton_step(jacobian, (ground, canopy, co2), pinned, guarded=True))
+    norm = computed_once(norm)
 
     def chosen(new: Array, old: Array) -> Array:
         return jnp.where(accepted, new, old)

@@ -18,7 +18,7 @@ from tilth.constants import (
     STEFAN_BOLTZMANN,
 )
 from tilth.physics import turbulence
-from tilth.physics.dual import Number, apply, minimum, sigmoid, value, where
+from tilth.physics.dual import Number, apply, computed_once, minimum, sigmoid, value, where
 from tilth.physics.numerics import draining
 from tilth.physics.photosynthesis import Leaf, kinetics
 from tilth.physics.stomata import Stomata, gas_exchange
@@ -109,15 +109,14 @@ def surface_fluxes(
     """Fluxes at trial temperatures [K] and internal CO2 [Pa], with the residuals of the three balances."""
     bulk = turbulence.exchange(column.turbulence, ground_temperature, canopy_temperature, largest_zeta)
     wind = column.turbulence.wind
-    ground_speed = bulk.ground * wind
-    canopy_speed = bulk.canopy * wind
+    ground_speed, canopy_speed = computed_once((bulk.ground * wind, bulk.canopy * wind))
     heat = HEAT_CAPACITY_AIR * column.air_density
     sensible_ground = heat * (ground_speed * (ground_temperature - column.turbulence.air_temperature))
     sensible_canopy = heat * (canopy_speed * (canopy_temperature - column.turbulence.air_temperature))
 
-    liquid, ice = _ground_vapour(column, ground_temperature, ground_speed)
-    canopy = _canopy_vapour(column, canopy_temperature, canopy_speed, internal_co2)
-    frozen = sigmoid((MELTING_POINT - canopy_temperature) * (1.0 / PHASE_WIDTH))
+    liquid, ice = computed_once(_ground_vapour(column, ground_temperature, ground_speed))
+    canopy = computed_once(_canopy_vapour(column, canopy_temperature, canopy_speed, internal_co2))
+    frozen = computed_once(sigmoid((MELTING_POINT - canopy_temperature) * (1.0 / PHASE_WIDTH)))
 
     ground_heat = column.ground_conductance * (column.ground_temperature - ground_temperature)
     ground_loss, canopy_loss, longwave_up = _longwave(column, ground_temperature, canopy_temperature)

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tilth.constants import GRAVITY, OBUKHOV_REFERENCE_TEMPERATURE, VON_KARMAN
-from tilth.physics.dual import Number, arctan, log, maximum, minimum, sqrt, value, where
+from tilth.physics.dual import Number, arctan, computed_once, log, maximum, minimum, sqrt, value, where
+from tilth.physics.elementary import power
 
 LEAST_HEIGHT = 0.1
 """Least canopy height in the roughness laws [m]."""
@@ -81,20 +82,18 @@ def roughness(
     log_heat = -jnp.log(ground_heat / height)
     fading = -jnp.expm1(-density)
 
-    momentum = (fading + log_momentum ** (-1.0 / 0.45) * jnp.exp(-2.0 * density)) ** 0.45
-    shape = jnp.exp(-log_heat)
-    p1 = 0.0115 * shape**0.1 * jnp.exp(5.0 * shape**0.22)
-    p2 = 0.55 * jnp.exp(-0.58 * shape**0.35)
-    log_p1 = jnp.log(p1)
-    screening = p2 * (log_p1 - jnp.logaddexp(log_p1, jnp.log(density) + density))
+    momentum = power(fading + power(log_momentum, -1.0 / 0.45) * jnp.exp(-2.0 * density), 0.45)
+    p1 = 0.0115 * jnp.exp(-0.1 * log_heat + 5.0 * jnp.exp(-0.22 * log_heat))
+    p2 = 0.55 * jnp.exp(-0.58 * jnp.exp(-0.35 * log_heat))
+    screening = -p2 * jnp.log(1.0 + density * jnp.exp(density) / p1)
     ground = jnp.exp(screening) / log_heat
 
     dense = 0.5 * (jnp.sqrt(1.0 + 8.0 * ratio) - 1.0)
     sparse = momentum * ground
-    p3 = (ratio + 0.084 * jnp.exp(-15.0 * ratio)) ** 0.15
-    p4 = 2.0 * ratio**1.1
-    product = (
-        dense * (-jnp.expm1(-p3 * density) + (sparse / dense) ** (1.0 / 0.9) * jnp.exp(-p4 * density)) ** 0.9
+    p3 = power(ratio + 0.084 * jnp.exp(-15.0 * ratio), 0.15)
+    p4 = 2.0 * power(ratio, 1.1)
+    product = dense * power(
+        -jnp.expm1(-p3 * density) + power(sparse / dense, 1.0 / 0.9) * jnp.exp(-p4 * density), 0.9
     )
     return Roughness(momentum, product / momentum, ground, above, height - above)
 
@@ -203,8 +202,8 @@ def exchange(
     for _ in range(2):
         scale = buoyancy / (momentum * sqrt(momentum))
         from_ground = ground * ground_excess
-        zeta = _bounded(scale * (from_ground + (total - ground) * canopy_excess), largest_zeta)
-        zeta_ground = _bounded(scale * from_ground, largest_zeta)
+        zeta = computed_once(_bounded(scale * (from_ground + (total - ground) * canopy_excess), largest_zeta))
+        zeta_ground = computed_once(_bounded(scale * from_ground, largest_zeta))
         psi_m, psi_h = stability_functions(zeta, surface.momentum_fraction, surface.heat_fraction)
         psi_mg, psi_hg = stability_functions(zeta_ground, surface.momentum_fraction, surface.ground_fraction)
         inverse = 1.0 / (p.momentum + psi_m)
@@ -213,6 +212,7 @@ def exchange(
         ground = minimum(
             neutral / ((p.momentum + psi_mg) * (p.ground + psi_hg)), LARGEST_GROUND_SHARE * total
         )
+        momentum, ground, total = computed_once((momentum, ground, total))
     return Exchange(momentum, ground, total - ground)
 
 

@@ -26,6 +26,7 @@ from tilth.models.matsiro.surface import (
     weather_of,
 )
 from tilth.physics import canopy_water, runoff, snow, soil_heat, soil_hydraulics, soil_water
+from tilth.physics.elementary import sigmoid
 from tilth.physics.surface_balance import Solution, Unknowns, solve_surface
 
 SNOW_MIDPOINT, SNOW_WIDTH = 274.15, 0.6
@@ -103,7 +104,7 @@ def step(
 def _snow_share(temperature: Array) -> Array:
     """Share of precipitation that falls as snow [-], exactly none or all beyond about 4 K of the midpoint."""
     margin = 1e-3
-    smooth = jax.nn.sigmoid((SNOW_MIDPOINT - temperature) * (1.0 / SNOW_WIDTH))
+    smooth = sigmoid((SNOW_MIDPOINT - temperature) * (1.0 / SNOW_WIDTH))
     return jnp.clip(smooth * (1.0 + 2.0 * margin) - margin, 0.0, 1.0)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
@@ -17,6 +16,8 @@ from tilth.constants import (
 from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.state import State
 from tilth.physics import radiation, snow, soil_heat, soil_hydraulics, thermodynamics, turbulence
+from tilth.physics.dual import computed_once
+from tilth.physics.elementary import sigmoid
 from tilth.physics.photosynthesis import Leaf
 from tilth.physics.stomata import Stomata
 from tilth.physics.surface_fluxes import PHASE_WIDTH, SurfaceColumn
@@ -141,7 +142,7 @@ def surface_column(
         1.0,
     )
     last_canopy = jnp.where(on_snow, state.snowy.canopy, state.bare.canopy)
-    frost = wet * jax.nn.sigmoid((MELTING_POINT - last_canopy) * (1.0 / PHASE_WIDTH))
+    frost = wet * sigmoid((MELTING_POINT - last_canopy) * (1.0 / PHASE_WIDTH))
     fresh, infrared, thermal = snow.albedos(state.snow.age, parameters["snow_albedo_visible"])
     short, visible = _shortwave(
         parameters, weather.sky, leaf_area, frost, snow_albedos=(fresh, infrared), on_snow=on_snow
@@ -166,15 +167,17 @@ def surface_column(
     roughness_ground = jnp.where(
         on_snow, jnp.maximum(buried * roughness_ground, SNOW_MOMENTUM), roughness_ground
     )
-    rough = turbulence.roughness(
-        height,
-        leaf_area,
-        parameters["cdl"],
-        leaf_heat_exchange=parameters["chl"],
-        ground_momentum=roughness_ground,
-        ground_heat=roughness_heat,
+    rough = computed_once(
+        turbulence.roughness(
+            height,
+            leaf_area,
+            parameters["cdl"],
+            leaf_heat_exchange=parameters["chl"],
+            ground_momentum=roughness_ground,
+            ground_heat=roughness_heat,
+        )
     )
-    profiles = turbulence.log_profiles(rough, height, reference_height, depth)
+    profiles = computed_once(turbulence.log_profiles(rough, height, reference_height, depth))
     air = weather.air_temperature + DRY_ADIABATIC_LAPSE_RATE * reference_height
     snowy = snow.surface_node(
         pack, state.snow.temperature, soil_temperature=state.soil_temperature[0],
