@@ -184,7 +184,7 @@ def _moved(column: SurfaceColumn, x: Unknowns, step: Unknowns, damping: Array | 
 def _norm(x: Unknowns, residuals: tuple[Array, Array, Array], jacobian: _Jacobian) -> Array:
     """Sum of the residuals [W m-2]; in single precision beyond what last digits of the temperatures change.
 
-    In double precision these change nothing, and a norm that needs the Jacobian costs half of the speed.
+    In double precision these change nothing.
     """
     size = jnp.abs(residuals[0]) + jnp.abs(residuals[1]) + jnp.abs(residuals[2])
     if x.ground.dtype != jnp.float32:
