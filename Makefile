@@ -22,7 +22,7 @@ demo: $(VENV)/wheel
 	$(BIN)/tilth demo --force
 
 test: $(VENV)/test $(VENV)/wheel
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --max-worker-restart 0 --durations 40 $(PYTEST_OPTIONS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations 40 $(PYTEST_OPTIONS)
 
 check: $(VENV)/lint $(VENV)/docs $(VENV)/wheel
 	$(BIN)/ruff check
