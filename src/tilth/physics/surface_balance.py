@@ -85,7 +85,7 @@ def solve_surface(column: SurfaceColumn, guess: Unknowns, *, settings: SolverSet
     in excess melts. Columns that do not converge keep their best iterate and are flagged; their residuals
     are in the fluxes.
     """
-    column = jax.tree.map(computed_once, column)
+    column = computed_once(column)
     fixed = jax.lax.stop_gradient(column)
     start = jax.lax.stop_gradient(guess)
     found = _search(fixed, start, settings=settings)

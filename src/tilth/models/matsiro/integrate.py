@@ -19,7 +19,7 @@ BLOCK = 48
 SAVED = 40
 """Numbers that differentiation keeps of a column in a step: its state and its solved surfaces, rounded up."""
 MOST_SAVED = 2**31
-"""Bytes of these above which only states between blocks are kept, at the price of one more forward run."""
+"""Bytes of these on a device above which only states between blocks are kept, for one more forward run."""
 LEAST_SHARD = 24
 """Columns below which a device does not get a share of its own: smaller batches are not faster."""
 
@@ -30,8 +30,8 @@ def integrate(
     """Outputs ``[time, ..., column]`` of the given names and the last state, compiled.
 
     Columns are shared equally by the devices of the process where there are enough of them. Reverse
-    differentiation saves one state a block and, within a block, the state and the solved surface of each
-    step, so that neither the iterations nor the whole history are kept.
+    differentiation keeps the state and the solved surface of each step, or, where these are too many, one
+    state a block; neither the iterations nor anything else of the history.
     """
     count = column.settings.step.shape[0]
     shards = max(1, min(jax.local_device_count(), count // LEAST_SHARD))
@@ -107,7 +107,7 @@ def _scan(
     first = {}
     if rest:
         state, first = block(state, jax.tree.map(lambda a: a[:rest], forcing))
-    blocks = jax.tree.map(lambda a: a[rest:].reshape(-1, BLOCK, *a.shape[1:]), forcing)
+    blocks = jax.tree.map(lambda a: a[rest:].reshape(steps // BLOCK, BLOCK, *a.shape[1:]), forcing)
     state, outputs = jax.lax.scan(block, state, blocks)
     outputs = jax.tree.map(lambda a: a.reshape(steps - rest, *a.shape[2:]), outputs)
     if rest:

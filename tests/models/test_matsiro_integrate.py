@@ -1,0 +1,43 @@
+"""Runs whose states are too many to keep: cut into blocks, they are the same runs."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from matsiro_cases import box, defaults, season
+
+from tilth.data.containers import Sites
+from tilth.models.matsiro import integrate
+from tilth.models.matsiro.model import Matsiro, source_forcing, stretches
+from tilth.models.matsiro.state import initial_state
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [24, 120])
+def test_blocks_change_neither_series_nor_gradients(steps, monkeypatch):
+    """A block and a rest, and a rest alone."""
+    sites = Sites.of([season("continental", "woodland", 80, 3)])
+    model = Matsiro(box())
+    forcing = jax.tree.map(lambda a: a[:steps], source_forcing(sites, stretches(sites)))
+
+    def loss(thetas):
+        column = model.columns(thetas, sites, np.array([0]), np.array([0]))
+        mean = jnp.mean(forcing.air_temperature, axis=0)
+        state = initial_state(mean, column.parameters["soil_porosity"])
+        outputs, last = integrate._scan(column, state, forcing, model.options, ("Qle", "Qh"))
+        return jnp.mean(outputs["Qle"] ** 2 + outputs["Qh"] ** 2), (outputs, last)
+
+    def run():
+        # A new function each time: the limit is no argument of it.
+        (_, results), slopes = jax.jit(jax.value_and_grad(lambda x: loss(x), has_aux=True))(thetas)
+        return jax.tree.leaves(results), np.asarray(slopes)
+
+    thetas = jnp.asarray(defaults(box(), sites))
+    whole, gradient = run()
+    monkeypatch.setattr(integrate, "MOST_SAVED", 0)
+    blocks, gradient_of_blocks = run()
+    for kept, again in zip(whole, blocks, strict=True):
+        assert kept.shape == again.shape
+        np.testing.assert_allclose(np.asarray(again), np.asarray(kept), rtol=1e-9, atol=1e-9)
+    assert np.abs(gradient).max() > 0.0
+    np.testing.assert_allclose(gradient_of_blocks, gradient, rtol=1e-7, atol=1e-9 * np.abs(gradient).max())
