@@ -4,10 +4,8 @@ The calibration part of every record is cut into windows that run side by side, 
 spun-up run with recent parameters; no derivative goes through that state. The loss over all windows is
 minimised by gradient descent from the default parameters.
 
-Observed radiation and ground heat guard the fluxes: a candidate whose error of net radiation or ground heat
-flux exceeds that at the start by more than a tenth pays for the excess, in what is fitted and in what
-watches. Low errors of the turbulent fluxes that are bought with energy the tower measured not to be there
-are no gain.
+Observed fluxes guard each other (:mod:`tilth.calibration.guard`): a candidate whose error of one exceeds that
+at the start pays for the excess, in what is fitted and in what watches.
 
 A weak prior holds what the fluxes do not tell near the default: the penalty ``prior · mean(u²)`` on the
 offsets ``u`` in unconstrained space is, up to a constant, the background term of a variational assimilation
@@ -37,7 +35,8 @@ from tilth.calibration.candidates import (
 )
 from tilth.calibration.descent import AbstractDescent, Adam
 from tilth.calibration.generator import GeneratorSettings
-from tilth.calibration.windows import Guard, Losses, WindowObjective
+from tilth.calibration.guard import Guard
+from tilth.calibration.windows import Losses, WindowObjective
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from tilth.calibration.base import Problem
 from tilth.calibration.candidates import AbstractParameters, Candidates, closure_factor
 from tilth.calibration.generator_inputs import GeneratorInputs
+from tilth.calibration.guard import Guard, excess
 from tilth.data.containers import Sites
 from tilth.observations.averaging import block_means
 from tilth.observations.losses import AbstractLoss, MeanSquare, flux_moments, mean_over_fluxes
@@ -44,19 +45,6 @@ class WindowedModel(Protocol):
         """Series in all windows, with ``converged``, and states at their ends."""
 
 
-GUARD_TOLERANCE = 1.1**2
-"""Growth of a guarded flux's mean square error that costs nothing: a tenth of its root [-]."""
-GUARD_STRENGTH = 0.3
-"""Penalty on a guarded flux whose mean square error is once its start above that, as a loss [-]."""
-
-
-class Guard(eqx.Module):
-    """Relative mean square errors of the guarded fluxes on what is fitted and on the blocks that watch."""
-
-    fit: Float[Array, "guarded start site"]
-    validation: Float[Array, "guarded start site"]
-
-
 class Losses(eqx.Module):
     """Loss of each candidate at each site on what is fitted and on the blocks that watch, and end states.
 
@@ -75,7 +63,7 @@ class WindowObjective:
 
     Windows of all candidates are columns of one run, each from a given state. Steps count where they are
     scored and the model's surface balance converged. A guarded flux of the problem costs nothing until its
-    mean square error exceeds its limit, that at the start, by more than the tolerance.
+    mean square error exceeds its limit, that at the start (:mod:`tilth.calibration.guard`).
     """
 
     def __init__(
@@ -159,15 +147,15 @@ class WindowObjective:
             valid=np.tile(windows.valid, starts),
         )
         per_window = thetas[:, windows.site].reshape(-1, count)
-        names = (*problem.targets.variables, *problem.guarded.variables)
+        names = tuple(dict.fromkeys((*problem.targets.variables, *problem.guarded.variables)))
         outputs, ends = self.model.run_windows(per_window, problem.sites, columns, states, names)
         outputs = _scaled(outputs, candidates, self._column_site(), TURBULENT)
         guard = self._guard(outputs, guarded)
         fit, _ = self._losses(outputs, data, data.fit)
         watched, seen = self._losses(outputs, data, data.validation)
         losses = Losses(
-            fit + _excess(guard.fit, limit.fit),
-            jnp.where(seen, watched, fit) + _excess(guard.validation, limit.validation),
+            fit + excess(guard.fit, limit.fit),
+            jnp.where(seen, watched, fit) + excess(guard.validation, limit.validation),
             guard,
             ends,
         )
@@ -233,12 +221,6 @@ def _scaled(
         return outputs
     factor = closure_factor(candidates.closure).reshape(-1)[column_site][None, :]
     return {name: series * factor if name in names else series for name, series in outputs.items()}
-
-
-def _excess(error: Float[Array, "guarded start site"], limit: Array) -> Float[Array, "start site"]:
-    """Penalty on errors of guarded fluxes beyond their limits; nothing where nothing is observed."""
-    known = jnp.where(limit > 0.0, limit, jnp.inf)
-    return GUARD_STRENGTH * jnp.maximum(error / known - GUARD_TOLERANCE, 0.0).sum(axis=0)
 
 
 class WindowData(eqx.Module):

@@ -14,8 +14,8 @@ from tilth.models.matsiro.options import MatsiroOptions
 
 FLUXES = ("Qle", "Qh")
 """The fluxes that parameters are learned from."""
-GUARDED = ("Rnet", "Qg")
-"""Observed fluxes that learning through the land model must not make worse."""
+ENERGY = ("Rnet", "Qg")
+"""Observed fluxes that nothing is learned from, but that learning must not make worse."""
 ENSEMBLE_SPIN_UP = {"quick": 4, "paper": 10}
 """Years of spin-up of an ensemble's members by preset; the upper soil settles in 3 to 10 years."""
 SIMULATED = ("Qle", "Qh", "Rnet", "Qg", "GPP", "RadT", "SWE", "Qs", "Qsb", "SoilMoist", "SoilTemp")
@@ -49,12 +49,22 @@ def land_model(experiment: Experiment, *, output_names: Sequence[str]) -> Abstra
 def ensemble_model(experiment: Experiment) -> AbstractLandModel:
     """The land model that an ensemble is made of: as of the experiment, but spun up for fewer years.
 
+    It keeps the fluxes that are learned from and those that guard them.
+
     What is learned is judged by the land model spun up in full. With ``spin_up_years`` among the options of
     the model the ensemble has those.
     """
     years = ENSEMBLE_SPIN_UP[experiment.preset]
     own = experiment.model_copy(update={"model": {"spin_up_years": years, **experiment.model}})
-    return land_model(own, output_names=FLUXES)
+    return land_model(own, output_names=(*FLUXES, *ENERGY))
+
+
+def guarded_fluxes(experiment: Experiment) -> tuple[str, ...]:
+    """Measured fluxes that learning must not make worse.
+
+    Those that are learned from too, unless their target is another than the measured ones.
+    """
+    return (*FLUXES, *ENERGY) if experiment.target == "raw" else ENERGY
 
 
 def class_defaults(experiment: Experiment, record: SiteRecord) -> np.ndarray:

@@ -17,8 +17,14 @@ from tilth.data.containers import SiteRecord, Sites
 from tilth.models.base import AbstractLandModel
 from tilth.observations.losses import named_loss
 from tilth.observations.operators import named_target
-from tilth.observations.targets import FluxTargets
-from tilth.pipeline.land_model import FLUXES, GUARDED, ensemble_model, land_model, starting_points
+from tilth.pipeline.best_run import Judge
+from tilth.pipeline.land_model import (
+    FLUXES,
+    ensemble_model,
+    guarded_fluxes,
+    land_model,
+    starting_points,
+)
 from tilth.pipeline.presets import THROUGH_SURROGATE, calibrator
 from tilth.pipeline.through_surrogate import Learning, learn_through
 from tilth.pipeline.workplace import Workplace
@@ -64,7 +70,7 @@ def learn(
         experiment, method, ensemble_model(experiment), sites, place,
         key=surrogate_key(experiment, method, sites), solve=solve_through,
         start=_starts(experiment, records),
-        targets=FluxTargets.of(records, FLUXES, named_target(experiment.target)),
+        judge=Judge.of(experiment, records),
         audit_members=audit_members,
     )  # fmt: skip
     learned = _learned(method, sites, through.result)
@@ -131,7 +137,7 @@ def problem_of(experiment: Experiment, model: AbstractLandModel, records: Sequen
         variables=FLUXES,
         target=named_target(experiment.target),
         loss=named_loss(experiment.loss),
-        guarded=() if isinstance(model, SurrogateLandModel) else GUARDED,
+        guarded=() if isinstance(model, SurrogateLandModel) else guarded_fluxes(experiment),
     )
 
 

@@ -10,16 +10,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import PRNGKeyArray
 
-from tilth.calibration.base import Result, Status
-from tilth.calibration.rules import PerSite
+from tilth.calibration.base import Result
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord, Sites
 from tilth.ensembles.design import around
 from tilth.ensembles.run import run_ensemble
 from tilth.ensembles.store import EnsembleStore
 from tilth.models.base import AbstractLandModel
-from tilth.observations.targets import FluxTargets
 from tilth.parameters.space import ParameterSpace
+from tilth.pipeline.best_run import Judge, best_on_the_way, best_round
 from tilth.pipeline.presets import verifications
 from tilth.pipeline.surrogate import audit_table, ensemble, history_table, trained
 from tilth.pipeline.workplace import Workplace
@@ -62,14 +61,15 @@ def learn_through(
     key: PRNGKeyArray,
     solve: Solve,
     start: np.ndarray,
-    targets: FluxTargets,
+    judge: Judge,
     audit_members: int | None = None,
 ) -> Learning:
     """Learns through the surrogate of ``method``, verified as the preset or the experiment says.
 
     A verification runs the land model with what was learned and with members around it. Where the surrogate
     fails its audit there, it is trained further and learned through again. Of all rounds and the ``start``
-    [site, param] the one counts whose run of the land model is best on the steps of ``targets`` that watch.
+    [site, param], and where sites have their own parameters the way between, the one counts whose run of the
+    land model the ``judge`` finds best.
 
     ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
     checkpoints; members are appended to the one store of the ensemble.
@@ -100,8 +100,16 @@ def learn_through(
         )  # fmt: skip
         histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
         results.append(solve(surrogate, number + 1))
-    result, note = _best_round(results, targets, store, judged, sites, experiment.pooling == "site")
-    notes += note
+    result = results[-1]
+    if len(judged) > 1:
+        own = experiment.pooling == "site"
+        result, note = best_round(results, judge, store, judged, sites, own)
+        notes += note
+        if own:
+            result, note = best_on_the_way(
+                result, judge, store, start, sites, land=land, members=members, place=place
+            )
+            notes += note
     with place.stopwatch.stage("audit"):
         tables = {"audit": audit_table(experiment, land, surrogate, sites, place, audit_members)}
     if audits:
@@ -178,56 +186,6 @@ def _with_near(
     with place.stopwatch.stage("verification"):
         path = Path(store.path)
         return run_ensemble(land, stored, sites, path, progress=place.progress), members + count
-
-
-def _best_round(
-    results: Sequence[Result],
-    targets: FluxTargets,
-    store: EnsembleStore,
-    judged: Sequence[np.ndarray],
-    sites: Sites,
-    own: bool,
-) -> tuple[Result, list[str]]:
-    """The result whose run of the land model is best.
-
-    The start where none is better, if sites have their ``own`` parameters; a shared rule is kept.
-    """
-    if len(judged) == 1:
-        return results[-1], []
-    errors = []
-    for theta in judged:
-        member = int(np.argmin(np.abs(store.thetas - theta[None]).max(axis=(1, 2))))
-        errors.append(np.mean([watched_error(targets, store, member, s) for s in range(len(sites.names))]))
-    best = int(np.nanargmin(errors)) if own else 1 + int(np.nanargmin(errors[1:]))
-    told = ", ".join(f"{error:.3f}" for error in errors[1:])
-    note = (
-        f"On the blocks that watch, the land model's loss is {errors[0]:.3f} at the start and {told} with "
-        "what was learned in each round: "
-    )
-    if best > 0:
-        return results[best - 1], [f"{note}round {best} counts."]
-    kept = dataclasses.replace(
-        results[-1], rule=PerSite(tuple(sites.names), judged[0]), status=Status.NO_GAIN
-    )
-    return kept, [f"{note}the start is kept."]
-
-
-def watched_error(targets: FluxTargets, store: EnsembleStore, member: int, site: int) -> float:
-    """Mean over fluxes of a run's squared error over the observed variance, on the steps that watch [-].
-
-    On those that are learned from where a site has none that watch; NaN for a failed run.
-    """
-    losses = []
-    for flux, name in enumerate(targets.variables):
-        steps = targets.validation[flux, site]
-        steps = steps if steps.any() else targets.fit[flux, site]
-        if not steps.any():
-            continue
-        observed = targets.observed[flux, site]
-        simulated = store.series(name, member, site)
-        error = (simulated - observed[: len(simulated)])[steps[: len(simulated)]]
-        losses.append(np.mean(error**2) / targets.deviation[flux, site] ** 2)
-    return float(np.mean(losses))
 
 
 def _verification_note(verdict: bool | None, rounds: int) -> str:

@@ -1,0 +1,26 @@
+"""Observed fluxes as a guard: what is gained in one must not be lost in another.
+
+Low errors of the turbulent fluxes that are bought with energy the tower measured not to be there are no gain,
+nor is a low error of one of them that is bought with the other. Each guarded flux may have the error that it
+has at the start; what is beyond costs a penalty, so that a tiny excess does not forbid a large gain.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+STRENGTH = 0.3
+"""Penalty on a guarded flux whose mean square error is twice that at its start, as a loss [-]."""
+
+
+class Guard(eqx.Module):
+    """Relative mean square errors of the guarded fluxes on what is fitted and on the blocks that watch."""
+
+    fit: Float[Array, "guarded start site"]
+    validation: Float[Array, "guarded start site"]
+
+
+def excess(error: Float[Array, "guarded *batch"], limit: Float[Array, "guarded *batch"]) -> Array:
+    """Penalty ``[*batch]`` [-] on mean square errors beyond their limits; none where nothing is observed."""
+    known = jnp.where(limit > 0.0, limit, jnp.inf)
+    return STRENGTH * jnp.maximum(error / known - 1.0, 0.0).sum(axis=0)

@@ -1,0 +1,164 @@
+"""What counts of all that was learned through a surrogate: runs of the land model decide.
+
+A surrogate is wrong somewhere, and one of the turbulent fluxes does not see where they are bought with
+radiation or ground heat that the tower measured not to be there. What was learned is therefore run by the
+land model and judged by the loss with the penalty of :mod:`tilth.calibration.guard`. Where that penalty is
+paid, parts of the way from the start to what was learned are run too.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from tilth.calibration.base import Result, Status
+from tilth.calibration.guard import excess
+from tilth.calibration.rules import PerSite
+from tilth.config import Experiment
+from tilth.data.containers import SiteRecord, Sites
+from tilth.ensembles.run import run_ensemble
+from tilth.ensembles.store import EnsembleStore
+from tilth.models.base import AbstractLandModel
+from tilth.observations.operators import RawFluxes, named_target
+from tilth.observations.targets import FluxTargets
+from tilth.pipeline.land_model import FLUXES, guarded_fluxes
+from tilth.pipeline.workplace import Workplace
+
+FRACTIONS = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125)
+"""Parts of the way from the start to what was learned that are tried where the guard speaks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Judge:
+    """Judges stored runs of the land model by the fluxes of ``targets``, guarded by those of ``guard``."""
+
+    targets: FluxTargets
+    guard: FluxTargets
+
+    @classmethod
+    def of(cls, experiment: Experiment, records: Sequence[SiteRecord]) -> "Judge":
+        """The judge of an experiment at some sites."""
+        return cls(
+            FluxTargets.of(records, FLUXES, named_target(experiment.target)),
+            FluxTargets.of(records, guarded_fluxes(experiment), RawFluxes(), required=False),
+        )
+
+    def loss(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
+        """Loss on the blocks that watch, with the penalty; NaN for a failed run [-]."""
+        return watched_error(self.targets, store, member, site) + self.penalty(store, member, start, site)
+
+    def penalty(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
+        """What guarded fluxes cost whose error on the calibration part exceeds that of ``start`` [-]."""
+        errors = []
+        for flux in range(len(self.guard.variables)):
+            steps = self.guard.fit[flux, site] | self.guard.validation[flux, site]
+            if steps.any():
+                pair = (_error(self.guard, store, run, site, flux, steps) for run in (member, start))
+                errors.append(tuple(pair))
+        return float(excess(*jnp.asarray(errors).T)) if errors else 0.0
+
+
+def best_round(
+    results: Sequence[Result],
+    judge: Judge,
+    store: EnsembleStore,
+    judged: Sequence[np.ndarray],
+    sites: Sites,
+    own: bool,
+) -> tuple[Result, list[str]]:
+    """The result whose run of the land model is best.
+
+    The first of ``judged`` [site, param] is the start, the others are what was learned in each round. The
+    start counts where none is better, if sites have their ``own`` parameters; a shared rule is kept.
+    """
+    start, every = _member(store, judged[0]), range(len(sites.names))
+    losses = [
+        np.mean([judge.loss(store, _member(store, theta), start, site) for site in every]) for theta in judged
+    ]
+    best = int(np.nanargmin(losses)) if own else 1 + int(np.nanargmin(losses[1:]))
+    told = ", ".join(f"{loss:.3f}" for loss in losses[1:])
+    note = (
+        f"On the blocks that watch, the land model's loss is {losses[0]:.3f} at the start and {told} with "
+        "what was learned in each round: "
+    )
+    if best > 0:
+        return results[best - 1], [f"{note}round {best} counts."]
+    return _kept(results[-1], sites, judged[0], Status.NO_GAIN), [f"{note}the start is kept."]
+
+
+def best_on_the_way(
+    result: Result,
+    judge: Judge,
+    store: EnsembleStore,
+    start: np.ndarray,
+    sites: Sites,
+    *,
+    land: AbstractLandModel,
+    members: int,
+    place: Workplace,
+) -> tuple[Result, list[str]]:
+    """``result``, or at sites where it pays the guard's penalty the best part of the way from ``start``.
+
+    ``start`` is [site, param]. The parts are run as members of the ``store`` after its first ``members``.
+    """
+    learned = np.asarray(result.rule(sites)[0], float)
+    first, last = _member(store, start), _member(store, learned)
+    guarded = [s for s in range(len(sites.names)) if not judge.penalty(store, last, first, s) <= 0.0]
+    if not guarded:
+        return result, []
+    way = np.stack([start + fraction * (learned - start) for fraction in FRACTIONS])
+    thetas = store.thetas
+    if len(thetas) < members + len(way):
+        thetas = np.concatenate([thetas[:members], np.clip(way, land.space.lower, land.space.upper)])
+    with place.stopwatch.stage("verification"):
+        store = run_ensemble(land, thetas, sites, Path(store.path), progress=place.progress)
+    runs = {1.0: last, **{part: members + offset for offset, part in enumerate(FRACTIONS)}, 0.0: first}
+    chosen, notes = learned.copy(), []
+    for site in guarded:
+        losses = {part: judge.loss(store, run, first, site) for part, run in runs.items()}
+        best = min((part for part in runs if np.isfinite(losses[part])), key=lambda part: losses[part])
+        chosen[site] = store.thetas[runs[best], site]
+        notes.append(
+            f"{sites.names[site]}: what was learned worsens a measured flux "
+            f"({' or '.join(judge.guard.variables)}) on the calibration part; {100 * best:g} % of the way "
+            "from the start to it count."
+        )
+    if (chosen == learned).all():
+        return result, notes
+    gained = (chosen != start).any()
+    return _kept(result, sites, chosen, result.status if gained else Status.NO_GAIN), notes
+
+
+def watched_error(targets: FluxTargets, store: EnsembleStore, member: int, site: int) -> float:
+    """Mean over fluxes of a run's squared error over the observed variance, on the steps that watch [-].
+
+    On those that are learned from where a site has none that watch; NaN for a failed run.
+    """
+    losses = []
+    for flux in range(len(targets.variables)):
+        steps = targets.validation[flux, site]
+        steps = steps if steps.any() else targets.fit[flux, site]
+        if steps.any():
+            losses.append(_error(targets, store, member, site, flux, steps))
+    return float(np.mean(losses))
+
+
+def _error(
+    targets: FluxTargets, store: EnsembleStore, member: int, site: int, flux: int, steps: np.ndarray
+) -> float:
+    """Mean squared error of a run on some steps over the observed variance [-]."""
+    simulated = store.series(targets.variables[flux], member, site)
+    error = simulated - targets.observed[flux, site, : len(simulated)]
+    return float(np.mean(error[steps[: len(simulated)]] ** 2) / targets.deviation[flux, site] ** 2)
+
+
+def _member(store: EnsembleStore, theta: np.ndarray) -> int:
+    """The member of a store with parameters ``theta`` [site, param]."""
+    return int(np.argmin(np.abs(store.thetas - theta[None]).max(axis=(1, 2))))
+
+
+def _kept(result: Result, sites: Sites, thetas: np.ndarray, status: Status) -> Result:
+    """The result with parameters ``thetas`` [site, param] in place of its rule."""
+    return dataclasses.replace(result, rule=PerSite(tuple(sites.names), thetas), status=status)

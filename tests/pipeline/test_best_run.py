@@ -1,0 +1,108 @@
+"""What counts of what was learned through a surrogate, with runs that are linear in one parameter."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from helpers_models import small_sites
+from tilth.calibration.base import History, Result, Status
+from tilth.calibration.rules import PerSite
+from tilth.ensembles.run import run_ensemble
+from tilth.models.base import AbstractLandModel, EnsembleOutputs
+from tilth.observations.targets import FluxTargets
+from tilth.parameters.space import ParameterSpace
+from tilth.pipeline.best_run import FRACTIONS, Judge, best_on_the_way, best_round
+from tilth.pipeline.provenance import Stopwatch
+from tilth.pipeline.workplace import Workplace
+
+SPACE = ParameterSpace.select(("rlfv",))
+SITES = small_sites(2)
+STEPS = len(SITES.records[0].time)
+
+
+class Line(AbstractLandModel):
+    """With x the parameter's place in its range, Qle is 10 - 10 x and Rnet 5 + ``slope`` x."""
+
+    space: ParameterSpace = SPACE
+    slope: float = 0.0
+    differentiable: ClassVar[bool] = True
+
+    def run(self, thetas, sites):
+        x = jnp.broadcast_to(self.space.fraction(thetas), (len(thetas), 1, STEPS))
+        outputs = {"Qle": 10.0 - 10.0 * x, "Rnet": 5.0 + self.slope * x}
+        return EnsembleOutputs(outputs=outputs, succeeded=jnp.ones((len(thetas), 1), bool))
+
+
+def theta(x):
+    """Parameters [site, param] at a place in their range."""
+    return np.asarray(SPACE.from_fraction(jnp.full((1, 1), x)), float)
+
+
+def zeros(name):
+    """Observations of nothing but zeros, with a standard deviation of ten; the first half is learned from."""
+    fit = np.arange(STEPS)[None, None] < STEPS // 2
+    return FluxTargets(
+        variables=(name,),
+        observed=np.zeros((1, 1, STEPS)),
+        fit=fit,
+        validation=~fit,
+        mean=np.zeros((1, 1)),
+        deviation=np.full((1, 1), 10.0),
+        segment=np.zeros((1, STEPS), int),
+    )
+
+
+JUDGE = Judge(zeros("Qle"), zeros("Rnet"))
+START, GOAL = theta(0.0), theta(1.0)
+
+
+def learned(there):
+    return Result(PerSite(SITES.names, there), Status.SUCCEEDED, History(np.zeros(1), np.zeros(1)))
+
+
+def on_the_way(slope, folder):
+    """What counts: its place on the way and the remark; and the places that were run."""
+    land, goal = Line(slope=slope), learned(GOAL)
+    store = run_ensemble(land, np.stack([START, GOAL]), SITES, folder / "store.zarr")
+    place = Workplace(folder, Stopwatch())
+    result, notes = best_on_the_way(goal, JUDGE, store, START, SITES, land=land, members=2, place=place)
+    tried = SPACE.fraction(jnp.asarray(type(store).open(store.path).thetas[2:, 0, 0]))
+    where = float(np.asarray(SPACE.fraction(result.rule(SITES)[0])).squeeze())
+    assert (result.status is Status.SUCCEEDED) == (where > 0.0)
+    return where, notes, np.asarray(tried)
+
+
+@pytest.mark.parametrize("slope", [-1.0, 0.0])
+def test_what_worsens_nothing_measured_counts_whole(slope, tmp_path):
+    where, notes, tried = on_the_way(slope, tmp_path)
+    assert where == pytest.approx(1.0) and not notes and not tried.size
+
+
+@pytest.mark.parametrize(
+    ("slope", "best"),
+    [
+        # The loss is (1 - x)² + 0.3 ((1 + 0.2 slope x)² - 1).
+        pytest.param(0.1, 1.0, id="a small loss does not forbid a large gain"),
+        pytest.param(10.0, 0.125, id="least at 0.18, of the eighths at 0.125"),
+        pytest.param(100.0, 0.0, id="every part is worse than the start"),
+    ],
+)
+def test_a_measured_flux_that_gets_worse_takes_a_part_of_the_way_back(slope, best, tmp_path):
+    where, (note,), tried = on_the_way(slope, tmp_path)
+    np.testing.assert_allclose(tried, FRACTIONS)
+    assert where == pytest.approx(best, abs=1e-6)
+    assert f"{100 * best:g} % of the way" in note and "worsens a measured flux (Rnet)" in note
+
+
+@pytest.mark.parametrize(("slope", "best"), [(0.0, 2), (4.0, 1), (1000.0, 0)])
+def test_the_best_of_the_rounds_pays_the_penalty_too(slope, best, tmp_path):
+    judged = [START, theta(0.4), GOAL]
+    results = [learned(there) for there in judged[1:]]
+    store = run_ensemble(Line(slope=slope), np.stack(judged), SITES, tmp_path / "store.zarr")
+    result, (note,) = best_round(results, JUDGE, store, judged, SITES, own=True)
+    np.testing.assert_allclose(result.rule(SITES)[0], judged[best])
+    assert f"round {best} counts" in note if best else "the start is kept" in note
+    shared, _ = best_round(results, JUDGE, store, judged, SITES, own=False)
+    np.testing.assert_allclose(shared.rule(SITES)[0], judged[max(best, 1)])
