@@ -1,4 +1,8 @@
-"""Every test runs in float64 on two host devices, with strict promotion and checked array types."""
+"""Every test runs in float64 on two host devices, with strict promotion and checked array types.
+
+Tests compile much and run it for moments, so XLA's older emitter of code is used, which takes less time to
+compile and more to run. ``XLA_FLAGS=`` (set, and empty) tests the code that users get.
+"""
 
 import os
 from collections.abc import Iterator
@@ -10,6 +14,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -41,3 +41,20 @@ def test_blocks_change_neither_series_nor_gradients(steps, monkeypatch):
         np.testing.assert_allclose(np.asarray(again), np.asarray(kept), rtol=1e-9, atol=1e-9)
     assert np.abs(gradient).max() > 0.0
     np.testing.assert_allclose(gradient_of_blocks, gradient, rtol=1e-7, atol=1e-9 * np.abs(gradient).max())
+
+
+@pytest.mark.slow
+def test_pieces_are_the_run():
+    """Two pieces and a rest, which the run does not have."""
+    sites = Sites.of([season("continental", "woodland", 80, 3)])
+    model = Matsiro(box(), output_names=("Qle", "Qh", "SoilMoist"))
+    forcing = jax.tree.map(lambda a: a[:120], source_forcing(sites, stretches(sites)))
+    column = model.columns(jnp.asarray(defaults(box(), sites)), sites, np.array([0]), np.array([0]))
+    state = initial_state(jnp.mean(forcing.air_temperature, axis=0), column.parameters["soil_porosity"])
+    names = model.output_names
+    whole, last = integrate.integrate(column, state, forcing, model.options, names=names)
+    pieces, end = integrate.in_pieces(column, state, forcing, model.options, names=names, piece=48)
+    for name in names:
+        np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-12, atol=1e-12)
+    for kept, again in zip(jax.tree.leaves(last), jax.tree.leaves(end), strict=True):
+        np.testing.assert_allclose(np.asarray(again), np.asarray(kept), rtol=1e-12, atol=1e-12)

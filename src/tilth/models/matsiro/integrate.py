@@ -38,6 +38,29 @@ def integrate(
     return _compiled(column, state, forcing, options, names, shards)
 
 
+def in_pieces(
+    column: Column,
+    state: State,
+    forcing: ColumnForcing,
+    options: MatsiroOptions,
+    *,
+    names: tuple[str, ...],
+    piece: int,
+) -> tuple[dict[str, np.ndarray], State]:
+    """As :func:`integrate`, in pieces of so many steps that share their code; outputs on the host.
+
+    Runs whose lengths are multiples of a piece are compiled once for a number of columns. Not to be
+    differentiated.
+    """
+    series = jax.tree.map(np.asarray, forcing)
+    parts: list[dict[str, Array]] = []
+    for begin in range(0, series.air_temperature.shape[0], piece):
+        part = jax.tree.map(lambda a, begin=begin: a[begin : begin + piece], series)
+        outputs, state = integrate(column, state, part, options, names=names)
+        parts.append(outputs)
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}, state
+
+
 @eqx.filter_jit
 def _compiled(
     column: Column,

@@ -1,5 +1,6 @@
 """The JAX land model: parameters and sites in, series out; differentiable in windows."""
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -11,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from tilth.data.containers import Forcing, SiteRecord, Sites
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
-from tilth.models.matsiro.integrate import integrate
+from tilth.models.matsiro.integrate import in_pieces, integrate
 from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.seasonal import Variation, depends_on_season, season_angle
 from tilth.models.matsiro.state import ColumnForcing, ColumnSettings, State, initial_state
@@ -20,6 +21,8 @@ from tilth.parameters.space import ParameterSpace
 from tilth.parameters.tables import parameter_table
 
 SECONDS_PER_YEAR = 365 * 86400
+SECONDS_PER_PIECE = 5 * 86400
+"""Length of the pieces that records are run in: whatever a record's length, the code is that of a piece."""
 
 
 class Source(NamedTuple):
@@ -64,17 +67,20 @@ class Matsiro(AbstractLandModel):
 
         ``thetas`` are physical values in the order of ``space.names``. Stretches after a gap are spun up
         again. Members and sites run side by side as columns, shared by the devices of the process.
+        The year of the spin-up and the record are run in pieces of five days by the same code.
         """
         members, count = thetas.shape[0], len(sites.records)
         thetas = jnp.broadcast_to(thetas, (members, count, thetas.shape[-1]))
         sources = stretches(sites)
-        forcing = self.forcing(sites, sources)
+        longest = max(source.length for source in sources)
+        piece = self._piece(sites, longest)
+        forcing = self.forcing(sites, sources, -(-longest // piece) * piece)
         site = np.tile([s.site for s in sources], members)
         member = np.repeat(np.arange(members), len(sources))
         column = self.columns(thetas[member, site], sites, site, np.tile(np.arange(len(sources)), members))
         names = (*self.output_names, "converged")
-        state = self._spun_up(column, forcing, sources, names)
-        outputs, _ = integrate(column, state, forcing, self.options, names=names)
+        state = self._spun_up(column, forcing, longest, piece, names)
+        outputs, _ = in_pieces(column, state, forcing, self.options, names=names, piece=piece)
         return self._gathered(outputs, sources, sites, members)
 
     def columns(
@@ -153,10 +159,12 @@ class Matsiro(AbstractLandModel):
         forcing = self.forcing(sites, sources)
         site = np.array([s.site for s in sources])
         column = self.columns(jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources)))
-        state = self._spun_up(column, forcing, sources)
+        longest = forcing.air_temperature.shape[0]
+        piece = math.gcd(length, self._piece(sites, longest))
+        state = self._spun_up(column, forcing, longest, piece)
         kept: dict[tuple[int, int], State] = {}
         wanted = {(int(s), int(b)) for s, b in zip(window_site, starts, strict=True)}
-        for begin in range(0, forcing.air_temperature.shape[0], length):
+        for begin in range(0, longest, length):
             here = {
                 index: (source.site, source.start + begin)
                 for index, source in enumerate(sources)
@@ -168,7 +176,7 @@ class Matsiro(AbstractLandModel):
                 kept[name] = jax.tree.map(lambda a, index=index: a[..., index], state)
             part = jax.tree.map(lambda a, begin=begin: a[begin : begin + length], forcing)
             if part.air_temperature.shape[0] == length:
-                _, state = integrate(column, state, part, self.options, names=())
+                _, state = in_pieces(column, state, part, self.options, names=(), piece=piece)
         chosen = [kept[(int(s), int(b))] for s, b in zip(window_site, starts, strict=True)]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=-1), *chosen)
 
@@ -191,37 +199,37 @@ class Matsiro(AbstractLandModel):
         names = (*(names or self.output_names), "converged")
         return integrate(column, state, windows.forcing, self.options, names=names)
 
+    def _piece(self, sites: Sites, longest: int) -> int:
+        """Steps of a piece: five days at the shortest step, or the longest stretch if that is shorter."""
+        return min(longest, round(SECONDS_PER_PIECE / float(np.min(np.asarray(sites.step)))))
+
     def _spun_up(
         self,
         column: Column,
         forcing: ColumnForcing,
-        sources: Sequence[Source],
+        longest: int,
+        piece: int,
         names: tuple[str, ...] = (),
     ) -> State:
-        """States after repeating each source's first year.
+        """States after repeating the whole pieces of each source's first year.
 
-        Where that is the whole record, the series that the run will return are computed and dropped: the
-        code of the run then serves both, and half of the compilation is saved.
+        The series ``names`` are computed and dropped, so that the code is that of the run after it.
         """
-        index = column.settings.source
-        steps_a_year = SECONDS_PER_YEAR / float(column.settings.step.min())
-        year = int(min(max(s.length for s in sources), round(steps_a_year)))
-        mean = jnp.mean(forcing.air_temperature[:year], axis=0)[index]
+        year = min(longest, round(SECONDS_PER_YEAR / float(column.settings.step.min())))
+        mean = jnp.mean(forcing.air_temperature[:year], axis=0)[column.settings.source]
         state = initial_state(mean, column.parameters["soil_porosity"])
-        first = jax.tree.map(lambda a: a[:year], forcing)
-        names = names if year == forcing.air_temperature.shape[0] else ()
+        first = jax.tree.map(lambda a: a[: max(1, year // piece) * piece], forcing)
         for _ in range(self.options.spin_up_years):
-            _, state = integrate(column, state, first, self.options, names=names)
+            state = in_pieces(column, state, first, self.options, names=names, piece=piece)[1]
         return state
 
     def _gathered(
-        self, outputs: dict[str, Array], sources: Sequence[Source], sites: Sites, members: int
+        self, outputs: dict[str, np.ndarray], sources: Sequence[Source], sites: Sites, members: int
     ) -> EnsembleOutputs:
         """Series of stretches back on the sites' time axes; steps past a site's end hold its last value."""
         steps = sites.valid.shape[1]
         collected = {}
-        for name, series in outputs.items():
-            host = np.asarray(series)
+        for name, host in outputs.items():
             full = np.zeros((members, len(sites.records), steps, *host.shape[1:-1]), host.dtype)
             for member in range(members):
                 for index, source in enumerate(sources):
