@@ -2,8 +2,8 @@
 
 A surrogate is wrong somewhere, and one of the turbulent fluxes does not see where they are bought with
 radiation or ground heat that the tower measured not to be there. What was learned is therefore run by the
-land model and judged by the loss with the penalty of :mod:`tilth.calibration.guard`. Where that penalty is
-paid, parts of the way from the start to what was learned are run too.
+land model and judged by the loss with the penalty of :mod:`tilth.calibration.guard`. Where it is no better
+than the start or that penalty is paid, parts of the way between the two are run too.
 """
 
 import dataclasses
@@ -66,26 +66,22 @@ def best_round(
     store: EnsembleStore,
     judged: Sequence[np.ndarray],
     sites: Sites,
-    own: bool,
 ) -> tuple[Result, list[str]]:
     """The result whose run of the land model is best.
 
-    The first of ``judged`` [site, param] is the start, the others are what was learned in each round. The
-    start counts where none is better, if sites have their ``own`` parameters; a shared rule is kept.
+    The first of ``judged`` [site, param] is the start, the others are what was learned in each round.
     """
     start, every = _member(store, judged[0]), range(len(sites.names))
     losses = [
         np.mean([judge.loss(store, _member(store, theta), start, site) for site in every]) for theta in judged
     ]
-    best = int(np.nanargmin(losses)) if own else 1 + int(np.nanargmin(losses[1:]))
+    best = int(np.nanargmin(losses[1:]))
     told = ", ".join(f"{loss:.3f}" for loss in losses[1:])
     note = (
         f"On the blocks that watch, the land model's loss is {losses[0]:.3f} at the start and {told} with "
-        "what was learned in each round: "
+        f"what was learned in each round: round {best + 1} counts."
     )
-    if best > 0:
-        return results[best - 1], [f"{note}round {best} counts."]
-    return _kept(results[-1], sites, judged[0], Status.NO_GAIN), [f"{note}the start is kept."]
+    return results[best], [note]
 
 
 def best_on_the_way(
@@ -99,14 +95,20 @@ def best_on_the_way(
     members: int,
     place: Workplace,
 ) -> tuple[Result, list[str]]:
-    """``result``, or at sites where it pays the guard's penalty the best part of the way from ``start``.
+    """``result``, or at sites where it is worse than ``start`` the best part of the way to it.
 
-    ``start`` is [site, param]. The parts are run as members of the ``store`` after its first ``members``.
+    Worse is a larger loss, or a measured flux that pays the guard's penalty. ``start`` is [site, param]. The
+    parts are run as members of the ``store`` after its first ``members``.
     """
     learned = np.asarray(result.rule(sites)[0], float)
     first, last = _member(store, start), _member(store, learned)
-    guarded = [s for s in range(len(sites.names)) if not judge.penalty(store, last, first, s) <= 0.0]
-    if not guarded:
+    worse = [
+        site
+        for site in range(len(sites.names))
+        if not judge.penalty(store, last, first, site) <= 0.0
+        or not judge.loss(store, last, first, site) < judge.loss(store, first, first, site)
+    ]
+    if not worse:
         return result, []
     way = np.stack([start + fraction * (learned - start) for fraction in FRACTIONS])
     thetas = store.thetas
@@ -116,14 +118,14 @@ def best_on_the_way(
         store = run_ensemble(land, thetas, sites, Path(store.path), progress=place.progress)
     runs = {1.0: last, **{part: members + offset for offset, part in enumerate(FRACTIONS)}, 0.0: first}
     chosen, notes = learned.copy(), []
-    for site in guarded:
+    for site in worse:
         losses = {part: judge.loss(store, run, first, site) for part, run in runs.items()}
         best = min((part for part in runs if np.isfinite(losses[part])), key=lambda part: losses[part])
         chosen[site] = store.thetas[runs[best], site]
         notes.append(
-            f"{sites.names[site]}: what was learned worsens a measured flux "
-            f"({' or '.join(judge.guard.variables)}) on the calibration part; {100 * best:g} % of the way "
-            "from the start to it count."
+            f"{sites.names[site]}: what was learned worsens a measured flux of the calibration part "
+            f"({' or '.join(judge.guard.variables)}) or is no better than the start; {100 * best:g} % of the "
+            "way from the start to it count."
         )
     if (chosen == learned).all():
         return result, notes

@@ -102,10 +102,9 @@ def learn_through(
         results.append(solve(surrogate, number + 1))
     result = results[-1]
     if len(judged) > 1:
-        own = experiment.pooling == "site"
-        result, note = best_round(results, judge, store, judged, sites, own)
+        result, note = best_round(results, judge, store, judged, sites)
         notes += note
-        if own:
+        if experiment.pooling == "site":
             result, note = best_on_the_way(
                 result, judge, store, start, sites, land=land, members=members, place=place
             )
