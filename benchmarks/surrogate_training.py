@@ -2,13 +2,11 @@
 
     python benchmarks/surrogate_training.py [--preset quick paper] [--network multitask single-task]
                                             [--cores 2] [--rounds 5] [--without-torch]
-                                            [--give-memory-back]
 
 One step is a loss, its gradient, clipping and an Adam update of one batch of windows; random data, since the
 cost does not depend on what is learnt. The steps of both libraries take turns in one process that is bound to
 the first ``--cores`` cores, and the best of ``--rounds`` counts. Wall time is what a user waits; CPU time is
-less disturbed by what else the machine does. Both libraries keep freed memory, as the program ``tilth`` does,
-unless told to give it back. PyTorch is needed for the comparison only (it is no dependency:
+less disturbed by what else the machine does. PyTorch is needed for the comparison only (it is no dependency:
 ``pip install torch``), its network is made of ``torch.nn.LSTM`` and ``torch.nn.Linear``; the few weights more
 are its second bias of each gate.
 """
@@ -30,12 +28,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--without-torch", action="store_true")
-    parser.add_argument("--give-memory-back", action="store_true")
     options = parser.parse_args()
-    from tilth.pipeline.process_memory import keep_freed_memory
-
-    if not options.give_memory_back:
-        keep_freed_memory()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     print("preset network     library  weights  batch  compile [s]  windows [s-1]  windows [CPU s-1]")

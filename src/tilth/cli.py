@@ -285,12 +285,9 @@ def _fail(message: str, code: int) -> None:
 
 
 def _configure(dtype: str) -> None:
-    """Sets precision, one JAX device a core, a cache of code and how memory is kept, before JAX starts."""
+    """Sets precision, one JAX device a core and a cache of compiled code, before the backend starts."""
     import jax
 
-    from tilth.pipeline.process_memory import keep_freed_memory
-
-    keep_freed_memory()
     if jax.config.values["jax_compilation_cache_dir"] is None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilth" / "jax"
         jax.config.update("jax_compilation_cache_dir", str(cache))
