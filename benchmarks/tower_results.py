@@ -19,10 +19,8 @@ from tilth.evaluation.metrics import bias, correlation, rmse
 from tilth.evaluation.peers import read_peer_scores
 from tilth.evaluation.significance import block_bootstrap
 from tilth.evaluation.simulation_file import Simulation, read_simulation
-from tilth.report.verdict import WORSENED
+from tilth.report.verdict import GUARDS, TARGETS, WORSENED
 
-FLUXES = ("Qle", "Qh")
-ENERGY = ("Rnet", "Qg")
 DEFAULTS = {"default": "default", "site": "default_site"}
 PARTS = {"whole": "Whole record", "calibration": "Calibration part", "heldout": "Held-out part"}
 BASES = {"whole": "whole record", "calibration": "", "heldout": "held-out part"}
@@ -62,7 +60,7 @@ def score_rows(
     """Rows of the table of a part of the record, and their RMSE as numbers."""
     rows, numbers = [], []
     first = next(iter(runs.values()))
-    for flux in FLUXES:
+    for flux in TARGETS:
         mask = first.scored[flux] & first.splits.get(part, np.ones(len(first.time), bool))
         observed, simulated = first.observed[flux], series(runs, flux)
         row = {"tower": site, "flux": flux, "n": str(int(mask.sum()))}
@@ -84,7 +82,7 @@ def energy_rows(site: str, runs: dict[str, Simulation]) -> list[dict[str, str]]:
     """RMSE of observed Rnet and Qg by run and part."""
     rows = []
     first = next(iter(runs.values()))
-    for flux in (name for name in ENERGY if name in first.scored and first.scored[name].any()):
+    for flux in (name for name in GUARDS if name in first.scored and first.scored[name].any()):
         for part, steps in first.splits.items():
             mask = first.scored[flux] & steps
             errors = {n: rmse(v, first.observed[flux], mask) for n, v in series(runs, flux).items()}
@@ -97,7 +95,7 @@ def energy_rows(site: str, runs: dict[str, Simulation]) -> list[dict[str, str]]:
 def mean_rows(numbers: pd.DataFrame, methods: list[str]) -> list[dict[str, str]]:
     """Means over the sites of RMSE and, for each method, of the gain as a share of default."""
     rows = []
-    for flux in FLUXES:
+    for flux in TARGETS:
         of_flux = numbers[numbers["flux"] == flux].drop(columns=["tower", "flux"])
         means = {name: f"{value:.1f}" for name, value in of_flux.mean().items()}
         rows.append({"tower": f"mean of {len(of_flux)}", "flux": flux, **means})

@@ -69,13 +69,14 @@ def best_round(
 ) -> tuple[Result, list[str]]:
     """The result whose run of the land model is best.
 
-    The first of ``judged`` [site, param] is the start, the others are what was learned in each round.
+    The first of ``judged`` [site, param] is the start, the others are what was learned in each round; the
+    first of these where every run of them failed.
     """
     start, every = _member(store, judged[0]), range(len(sites.names))
     losses = [
         np.mean([judge.loss(store, _member(store, theta), start, site) for site in every]) for theta in judged
     ]
-    best = int(np.nanargmin(losses[1:]))
+    best = int(np.argmin(np.nan_to_num(losses[1:], nan=np.inf)))
     told = ", ".join(f"{loss:.3f}" for loss in losses[1:])
     note = (
         f"On the blocks that watch, the land model's loss is {losses[0]:.3f} at the start and {told} with "

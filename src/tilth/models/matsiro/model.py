@@ -1,6 +1,5 @@
 """The JAX land model: parameters and sites in, series out; differentiable in windows."""
 
-import math
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -160,7 +159,7 @@ class Matsiro(AbstractLandModel):
         site = np.array([s.site for s in sources])
         column = self.columns(jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources)))
         longest = forcing.air_temperature.shape[0]
-        piece = math.gcd(length, self._piece(sites, longest))
+        piece = self._piece(sites, longest)
         state = self._spun_up(column, forcing, longest, piece)
         kept: dict[tuple[int, int], State] = {}
         wanted = {(int(s), int(b)) for s, b in zip(window_site, starts, strict=True)}
