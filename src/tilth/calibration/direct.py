@@ -45,12 +45,13 @@ class Direct(AbstractCalibrator):
 
     Parameters are free at each site, the same at all sites where they are ``shared``, or come from one
     ``generator`` for all sites where its settings are given. ``window_days`` [d] is the length of windows.
-    Their states come from a full run with spin-up every ``refresh`` steps and from the end of the window
-    before in between. ``starts`` candidates are moved side
-    by side; all but the first start at random with standard deviation ``spread`` in unconstrained space.
-    The best candidate on the inner blocks wins, for each site where parameters are free; descent stops after
-    ``patience`` steps without a better one. At the end the winner is run in full once more and, where it is
-    worse than the start on those blocks, the start is kept.
+    Their states come from a spun-up run of the whole record every ``refresh`` steps and from the end of the
+    window before in between. ``starts`` candidates are moved side by side; all but the first start at random
+    with standard deviation ``spread`` in unconstrained space. Candidates are judged where the states are
+    their own, after such a run: handed-on states are those of other parameters, and losses that they make
+    small come back with the next run. The best on the inner blocks wins, for each site where parameters are
+    free; descent stops after ``patience`` steps without a better one. At the end the winner is spun up in
+    full and, where it is worse than the start on those blocks, the start is kept.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -58,7 +59,7 @@ class Direct(AbstractCalibrator):
     generator: GeneratorSettings | None = eqx.field(static=True, default=None)
     shared: bool = eqx.field(static=True, default=False)
     window_days: float = 30.0
-    refresh: int = 20
+    refresh: int = 5
     prior: float = 1e-3
     starts: int = 1
     spread: float = 1.0
@@ -179,9 +180,9 @@ def _beginning(method: Direct, objective: WindowObjective, candidates: Candidate
 
 def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progress:
     """One step: evaluate, remember what is best, go downhill, carry the states on."""
-    states = now.states
-    if now.done > 0 and now.done % method.refresh == 0:
-        states = objective.states(now.candidates)
+    states, own = now.states, now.done % method.refresh == 0
+    if own and now.done > 0:
+        states = objective.states(now.candidates, since=states)
     arguments = objective.arguments(states, now.limit)
 
     def evaluate(at: Candidates) -> Any:
@@ -189,7 +190,9 @@ def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progre
 
     (_, losses), gradient = evaluate(now.candidates)
     finite = _finite(losses.fit) and all(_finite(leaf) for leaf in jax.tree.leaves(gradient))
-    best, best_loss, gained = _better(objective, now.candidates, losses, now.best, now.best_loss)
+    best, best_loss, gained = now.best, now.best_loss, False
+    if own:
+        best, best_loss, gained = _better(objective, now.candidates, losses, best, best_loss)
     loss, validation = now.loss.copy(), now.validation.copy()
     loss[now.done] = float(losses.fit.mean(axis=1).min())
     validation[now.done] = float(losses.validation.mean(axis=1).min())
@@ -235,7 +238,8 @@ def _with_last(objective: WindowObjective, end: _Progress) -> tuple[Candidates, 
     """The best candidates and their loss, those after the last step included."""
     if not end.finite:
         return end.best, end.best_loss
-    (_, losses), _ = objective.evaluate(end.candidates, *objective.arguments(end.states, end.limit))
+    states = objective.states(end.candidates, since=end.states)
+    (_, losses), _ = objective.evaluate(end.candidates, *objective.arguments(states, end.limit))
     best, loss, _ = _better(objective, end.candidates, losses, end.best, end.best_loss)
     return best, loss
 
