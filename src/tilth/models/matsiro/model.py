@@ -166,7 +166,9 @@ class Matsiro(AbstractLandModel):
         piece = self._piece(sites, longest)
         begun = None
         if since is not None:
-            window_of = {(int(s), int(b)): w for w, (s, b) in enumerate(zip(window_site, starts, strict=True))}
+            window_of = {
+                (int(s), int(b)): w for w, (s, b) in enumerate(zip(window_site, starts, strict=True))
+            }
             # A stretch after the last wanted step has no window, and no use for its state.
             at = np.array([window_of.get((s.site, s.start), 0) for s in sources])
             begun = jax.tree.map(lambda a: a[..., at], since)
