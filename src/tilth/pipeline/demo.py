@@ -68,9 +68,9 @@ def demonstration(seed: int = 0) -> Experiment:
             "seed": seed,
             "pooling": "network",
             "verify": False,
-            "model": {"spin_up_years": 2},
+            "model": {"spin_up_years": 1},
             "sizes": {
-                "members": 40,
+                "members": 32,
                 "surrogate-hidden": 32,
                 "surrogate-epochs": 8,
                 "generator-epochs": 25,

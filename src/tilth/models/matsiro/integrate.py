@@ -20,14 +20,21 @@ SAVED = 40
 """Numbers that differentiation keeps of a column in a step: its state and its solved surfaces, rounded up."""
 MOST_SAVED = 2**31
 """Bytes of these on a device above which only states between blocks are kept, for one more forward run."""
+SMALL = 8
+"""Columns that a run of two to so many has: their code is shared, and eight hardly take longer than two."""
 LEAST_SHARD = 24
 """Columns below which a device does not get a share of its own: smaller batches are not faster."""
 
 
 def integrate(
-    column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions, *, names: tuple[str, ...]
+    column: Column,
+    state: State,
+    forcing: ColumnForcing,
+    options: MatsiroOptions,
+    *,
+    names: tuple[str, ...] | None,
 ) -> tuple[dict[str, Array], State]:
-    """Outputs ``[time, ..., column]`` of the given names and the last state, compiled.
+    """Outputs ``[time, ..., column]`` of the given names, or all, and the last state, compiled.
 
     Columns are shared equally by the devices of the process where there are enough of them. Reverse
     differentiation keeps the state and the solved surface of each step, or, where these are too many, one
@@ -49,16 +56,23 @@ def in_pieces(
 ) -> tuple[dict[str, np.ndarray], State]:
     """As :func:`integrate`, in pieces of so many steps that share their code; outputs on the host.
 
-    Runs whose lengths are multiples of a piece are compiled once for a number of columns. Not to be
+    Runs whose lengths are multiples of a piece are compiled once for a number of columns, and small ones
+    once for all: they get columns and sources that repeat theirs and compute all outputs. Not to be
     differentiated.
     """
     series = jax.tree.map(np.asarray, forcing)
-    parts: list[dict[str, Array]] = []
+    count = column.settings.step.shape[0]
+    computed: tuple[str, ...] | None = names
+    if 1 < count <= SMALL and series.air_temperature.shape[1] <= SMALL:
+        column, state, series = (_repeated(tree, SMALL) for tree in (column, state, series))
+        computed = None
+    parts: list[dict[str, np.ndarray]] = []
     for begin in range(0, series.air_temperature.shape[0], piece):
         part = jax.tree.map(lambda a, begin=begin: a[begin : begin + piece], series)
-        outputs, state = integrate(column, state, part, options, names=names)
-        parts.append(outputs)
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}, state
+        outputs, state = integrate(column, state, part, options, names=computed)
+        parts.append({name: np.asarray(outputs[name])[..., :count] for name in names})
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return joined, jax.tree.map(lambda a: a[..., :count], state)
 
 
 @eqx.filter_jit
@@ -67,7 +81,7 @@ def _compiled(
     state: State,
     forcing: ColumnForcing,
     options: MatsiroOptions,
-    names: tuple[str, ...],
+    names: tuple[str, ...] | None,
     shards: int,
 ) -> tuple[dict[str, Array], State]:
     if shards == 1:
@@ -98,13 +112,22 @@ def _compiled(
     return jax.tree.map(lambda a: a[..., :count], (outputs, last))
 
 
+def _repeated(tree: Any, count: int) -> Any:
+    """So many columns, or sources, from fewer."""
+    return jax.tree.map(lambda a: a[..., np.arange(count) % a.shape[-1]], tree)
+
+
 def _padded(tree: Any, padding: int) -> Any:
     """Columns repeated at the end so that devices share them equally."""
     return jax.tree.map(lambda a: jnp.concatenate([a, a[..., :padding]], axis=-1) if padding else a, tree)
 
 
 def _scan(
-    column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions, names: tuple[str, ...]
+    column: Column,
+    state: State,
+    forcing: ColumnForcing,
+    options: MatsiroOptions,
+    names: tuple[str, ...] | None,
 ) -> tuple[dict[str, Array], State]:
     """All steps, or blocks of steps, each a checkpoint, where the states of all steps are too many to keep.
 
@@ -113,7 +136,7 @@ def _scan(
 
     def one(carry: State, values: ColumnForcing) -> tuple[State, dict[str, Array]]:
         following, outputs = step(column, carry, values, options)
-        return following, {name: outputs[name] for name in names}
+        return following, {name: outputs[name] for name in (outputs if names is None else names)}
 
     saving = jax.checkpoint_policies.save_only_these_names("solved")
     inner = jax.checkpoint(one, policy=saving, prevent_cse=False)
