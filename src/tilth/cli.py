@@ -285,7 +285,7 @@ def _fail(message: str, code: int) -> None:
 
 
 def _configure(dtype: str) -> None:
-    """Sets precision, one JAX device a core and a cache of compiled code, before the backend starts."""
+    """Sets precision, one JAX device a usable core and a cache of compiled code, before the backend starts."""
     import jax
 
     if jax.config.values["jax_compilation_cache_dir"] is None:
@@ -293,7 +293,14 @@ def _configure(dtype: str) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_enable_x64", dtype != "float32")
     with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+        jax.config.update("jax_num_cpu_devices", _usable_cores())
+
+
+def _usable_cores() -> int:
+    """CPU cores that this process may use, e.g. those that a scheduler gave it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _progress(bars: Progress) -> Callable[[int, int, str], None]:
