@@ -5,6 +5,7 @@ option or input, told in one message; 3 a numerical failure of a model or a cali
 """
 
 import contextlib
+import functools
 import os
 import sys
 import traceback
@@ -96,9 +97,11 @@ def demo(out: Out = None, seed: Seed = 0, force: Force = False) -> None:
     """Calibrate synthetic towers whose true parameters are known (about 5 minutes, no data needed)."""
     with _reporting("float64") as progress:
         from tilth.pipeline.demo import demo as run_demo
+        from tilth.pipeline.side_by_side import Processes, usable_cores
 
-        outcome = run_demo(out or Path("runs") / "demo", seed=seed, force=force, progress=progress)
-        typer.echo(outcome)
+        processes = Processes(min(2, len(usable_cores())), functools.partial(_configure, "float64"))
+        folder = out or Path("runs") / "demo"
+        typer.echo(run_demo(folder, seed=seed, force=force, progress=progress, processes=processes))
 
 
 @app.command()
@@ -232,6 +235,14 @@ def run(
         typer.Option("--data", envvar="TILTH_DATA", help="Folder that the file names are relative to."),
     ] = None,
     out: Out = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            help="Calibrations that share no runs side by side, each with its share of the cores and memory "
+            "of its own.",
+        ),
+    ] = 1,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -242,9 +253,11 @@ def run(
         settings = read_experiment(experiment)
         _configure(settings.dtype)
         from tilth.pipeline.kinds import runner
+        from tilth.pipeline.side_by_side import Processes
 
         folder = out or Path("runs") / settings.name
-        runner(settings)(settings, folder, root=data, resume=resume, force=force, progress=progress)
+        several = Processes(processes, functools.partial(_configure, settings.dtype))
+        runner(settings, several)(settings, folder, root=data, resume=resume, force=force, progress=progress)
         _done(folder)
 
 
@@ -285,7 +298,7 @@ def _fail(message: str, code: int) -> None:
 
 
 def _configure(dtype: str) -> None:
-    """Sets precision, one JAX device a usable core and a cache of compiled code, before the backend starts."""
+    """Sets precision, one JAX device a core and a cache of compiled code, before the backend starts."""
     import jax
 
     if jax.config.values["jax_compilation_cache_dir"] is None:
@@ -293,14 +306,9 @@ def _configure(dtype: str) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_enable_x64", dtype != "float32")
     with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", _usable_cores())
+        from tilth.pipeline.side_by_side import usable_cores
 
-
-def _usable_cores() -> int:
-    """CPU cores that this process may use, e.g. those that a scheduler gave it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        jax.config.update("jax_num_cpu_devices", len(usable_cores()))
 
 
 def _progress(bars: Progress) -> Callable[[int, int, str], None]:

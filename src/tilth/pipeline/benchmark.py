@@ -29,9 +29,9 @@ from tilth.pipeline.calibrate import require_observations
 from tilth.pipeline.finished_runs import finished_runs
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.peers import peer_scores
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
-from tilth.pipeline.workplace import Progress
 from tilth.report.html import write_report
 
 

@@ -17,11 +17,12 @@ from tilth.pipeline.learning import Learned
 from tilth.pipeline.outcome import CALIBRATED, Asked, Outcome, true_runs, write_run
 from tilth.pipeline.peers import peer_scores, with_peers
 from tilth.pipeline.pooling import learn_pooled
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.simulate import default_runs
 from tilth.pipeline.sites import hidden_truth, read_sites
 from tilth.pipeline.through_surrogate import optimum_note
-from tilth.pipeline.workplace import Progress, Workplace
+from tilth.pipeline.workplace import Workplace
 
 
 def calibrate(

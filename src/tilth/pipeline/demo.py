@@ -10,7 +10,8 @@ from tilth.config import Experiment
 from tilth.config_files import experiment
 from tilth.evaluation.facts import read_facts
 from tilth.pipeline.experiment import SITES, run_experiment
-from tilth.pipeline.workplace import Progress
+from tilth.pipeline.progress import Progress
+from tilth.pipeline.side_by_side import ALONE, Processes
 
 METHODS = ("direct", "mdpl")
 """Methods that the demonstration compares; its scores also hold rows of regressions."""
@@ -24,9 +25,16 @@ TOWERS = (
 """Name, class, climate and seed of the synthetic towers."""
 
 
-def demo(folder: Path, *, seed: int = 0, force: bool = False, progress: Progress | None = None) -> str:
+def demo(
+    folder: Path,
+    *,
+    seed: int = 0,
+    force: bool = False,
+    progress: Progress | None = None,
+    processes: Processes = ALONE,
+) -> str:
     """Runs the demonstration and returns what it found, as text for a screen."""
-    run_experiment(demonstration(seed), folder, force=force, progress=progress)
+    run_experiment(demonstration(seed), folder, force=force, progress=progress, processes=processes)
     scores = pd.read_csv(folder / "scores.csv")
     parameters = pd.read_csv(folder / "parameters.csv")
     return "\n".join(

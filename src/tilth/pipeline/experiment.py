@@ -1,6 +1,7 @@
 """Whole experiments: all sites and methods of an experiment file, one folder, resumable."""
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +20,12 @@ from tilth.pipeline.costs import cost_rows
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.outcome import write_outcome
 from tilth.pipeline.peers import peer_scores
-from tilth.pipeline.presets import verifications
+from tilth.pipeline.presets import THROUGH_SURROGATE, verifications
+from tilth.pipeline.progress import Progress, titled
 from tilth.pipeline.provenance import Stopwatch, provenance
+from tilth.pipeline.side_by_side import ALONE, Processes, side_by_side
 from tilth.pipeline.sites import read_sites
-from tilth.pipeline.workplace import Progress, Workplace, numbered
+from tilth.pipeline.workplace import Workplace
 from tilth.report.contents import read_run, site_folders
 from tilth.report.html import write_report
 from tilth.report.overview import summary_of
@@ -36,13 +39,14 @@ TABLES = ("scores.csv", "parameters.csv")
 class Part:
     """One calibration of an experiment: a method at one site, or at those that share what is learned.
 
-    Parts of the same ``ensemble`` learn from the same runs of the land model.
+    Parts of the same ``ensemble`` learn from the same runs of the land model. ``title`` is for the progress.
     """
 
     method: Method
     records: Sequence[SiteRecord]
     name: str
     ensemble: str
+    title: str = ""
 
 
 def run_experiment(
@@ -53,11 +57,13 @@ def run_experiment(
     resume: bool = False,
     force: bool = False,
     progress: Progress | None = None,
+    processes: Processes = ALONE,
 ) -> Path:
     """Runs all parts of an experiment that are not finished yet and writes the folder.
 
     Below ``sites/`` there is a folder for each site and method; the tables of all are joined above. Parts
-    that were finished before an interruption are kept with ``resume``. Raises as
+    that were finished before an interruption are kept with ``resume``. With several ``processes`` parts that
+    share no ensemble run side by side; seconds are then sums over processes. Raises as
     :func:`tilth.pipeline.calibrate.calibrate`.
     """
     stopwatch = Stopwatch()
@@ -70,19 +76,18 @@ def run_experiment(
         named = zip(experiment.sites, records, strict=True)
         kept_out = [record.attributes.name for site, record in named if not site.in_means]
         finished = run_folder.checkpoints / "finished"
-        for number, part in enumerate(parts):
-            told = numbered(progress, number, len(parts), part.name)
-            shared = run_folder.checkpoints / "ensembles" / part.ensemble
-            if not (finished / part.name).is_dir():
-                _run_part(experiment, part, run_folder.checkpoints, finished, shared, stopwatch, told, peers)
-            if all(later.ensemble != part.ensemble for later in parts[number + 1 :]):
-                shutil.rmtree(shared, ignore_errors=True)
+        work = functools.partial(
+            _run_together, experiment=experiment, checkpoints=run_folder.checkpoints, peers=peers
+        )
+        for own in side_by_side(work, _together(parts, finished), processes, progress):
+            stopwatch.add(own)
         run_folder.commit(
             lambda partial: _gather(
                 partial, experiment, parts, finished, kept_out=kept_out, stopwatch=stopwatch
             )
         )
-        shutil.rmtree(finished)
+        for left in (finished, run_folder.checkpoints / "parts", run_folder.checkpoints / "ensembles"):
+            shutil.rmtree(left, ignore_errors=True)
     return folder
 
 
@@ -104,22 +109,50 @@ def parts_of(experiment: Experiment, records: Sequence[SiteRecord]) -> list[Part
     ]
 
 
+def _together(parts: Sequence[Part], finished: Path) -> list[list[Part]]:
+    """The parts that are not finished, those that share an ensemble together."""
+    groups: dict[str, list[Part]] = {}
+    for number, part in enumerate(parts):
+        if not (finished / part.name).is_dir():
+            title = f"{number + 1}/{len(parts)} {part.name}"
+            through = part.method in THROUGH_SURROGATE
+            key = part.ensemble if through else f"{part.ensemble}, {part.name} alone"
+            groups.setdefault(key, []).append(dataclasses.replace(part, title=title))
+    return list(groups.values())
+
+
+def _run_together(
+    parts: Sequence[Part],
+    progress: Progress | None,
+    *,
+    experiment: Experiment,
+    checkpoints: Path,
+    peers: PeerScores | None,
+) -> Stopwatch:
+    """Runs parts that share an ensemble, which is removed after them, and returns the time taken."""
+    stopwatch = Stopwatch()
+    shared = checkpoints / "ensembles" / parts[0].ensemble
+    for part in parts:
+        stopwatch.add(_run_part(experiment, part, checkpoints, shared, titled(progress, part.title), peers))
+    if parts[0].method in THROUGH_SURROGATE:
+        shutil.rmtree(shared, ignore_errors=True)
+    return stopwatch
+
+
 def _run_part(
     experiment: Experiment,
     part: Part,
     checkpoints: Path,
-    finished: Path,
     shared: Path,
-    stopwatch: Stopwatch,
     progress: Progress | None,
     peers: PeerScores | None,
-) -> None:
+) -> Stopwatch:
     """Runs one part and leaves its site folders below ``finished``, whole or not at all."""
     forget_old_code()
-    own = Stopwatch()
+    own, finished = Stopwatch(), checkpoints / "finished"
     place = Workplace(checkpoints / part.name, own, progress, None if verifications(experiment) else shared)
     outcomes = calibrated(experiment, part.method, part.records, place, peers=peers)
-    partial = finished.with_name("part")
+    partial = checkpoints / "parts" / part.name
     shutil.rmtree(partial, ignore_errors=True)
     facts = provenance("run", experiment, own)
     for outcome in outcomes:
@@ -129,8 +162,7 @@ def _run_part(
     finished.mkdir(parents=True, exist_ok=True)
     partial.rename(finished / part.name)
     shutil.rmtree(checkpoints / part.name, ignore_errors=True)
-    for stage, seconds in own.seconds.items():
-        stopwatch.seconds[stage] = stopwatch.seconds.get(stage, 0.0) + seconds
+    return own
 
 
 def _gather(

@@ -1,16 +1,18 @@
 """Which function runs an experiment of which kind."""
 
+import functools
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from tilth.config import Experiment
 from tilth.pipeline.benchmark import run_benchmark
 from tilth.pipeline.experiment import run_experiment
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.sensitivity import run_sensitivity
+from tilth.pipeline.side_by_side import ALONE, Processes
 from tilth.pipeline.surrogate_audit import run_surrogate_audit
 from tilth.pipeline.transfer import run_transfer
 from tilth.pipeline.unseen_flux import run_unseen_flux
-from tilth.pipeline.workplace import Progress
 
 
 @runtime_checkable
@@ -41,6 +43,16 @@ RUNNERS: dict[str, Runner] = {
 """What runs each kind of :data:`tilth.config_kinds.KINDS`."""
 
 
-def runner(experiment: Experiment) -> Runner:
-    """The function that runs ``experiment``."""
-    return RUNNERS[experiment.kind]
+def runner(experiment: Experiment, processes: Processes = ALONE) -> Runner:
+    """The function that runs ``experiment``, in several ``processes`` where its kind has parts for them.
+
+    Raises ``ValueError`` for several processes with another kind.
+    """
+    if processes.count == 1:
+        return RUNNERS[experiment.kind]
+    if experiment.kind != "calibration":
+        raise ValueError(
+            f"expected one process for an experiment of kind {experiment.kind}, got {processes.count}: only "
+            "the parts of a calibration run side by side; leave --processes out"
+        )
+    return functools.partial(run_experiment, processes=processes)

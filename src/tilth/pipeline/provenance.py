@@ -31,6 +31,11 @@ class Stopwatch:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
+    def add(self, other: "Stopwatch") -> None:
+        """Adds the times of another one."""
+        for name, seconds in other.seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
 
 def provenance(command: str, experiment: Experiment, stopwatch: Stopwatch) -> dict[str, Any]:
     """What ``run.json`` says of any run beside its site: software, choices and time taken."""

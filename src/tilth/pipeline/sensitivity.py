@@ -19,10 +19,11 @@ from tilth.evaluation.tables import write_table
 from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.land_model import FLUXES, land_model
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sensitivity_subjects import Subject, alike, subject_of, within_ranges
 from tilth.pipeline.sites import read_sites
-from tilth.pipeline.workplace import Progress, Workplace
+from tilth.pipeline.workplace import Workplace
 from tilth.report.html import write_report
 
 GRADIENT = "gradient"

@@ -8,9 +8,9 @@ from tilth.data.containers import SiteRecord
 from tilth.pipeline.folder import RunFolder
 from tilth.pipeline.land_model import SIMULATED, class_defaults, land_model, site_defaults, with_site_pathway
 from tilth.pipeline.outcome import DEFAULT, DEFAULT_SITE, Asked, Outcome, true_runs, write_run
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
-from tilth.pipeline.workplace import Progress
 
 
 def simulate(

@@ -28,11 +28,12 @@ from tilth.pipeline.land_model import FLUXES, class_defaults, ensemble_model, la
 from tilth.pipeline.learning import Learned, learn
 from tilth.pipeline.outcome import DEFAULT, Asked, true_runs
 from tilth.pipeline.presets import verifications
+from tilth.pipeline.progress import Progress, numbered
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
 from tilth.pipeline.surrogate import box_ensemble
 from tilth.pipeline.through_surrogate import near_design
-from tilth.pipeline.workplace import Progress, Workplace, numbered
+from tilth.pipeline.workplace import Workplace
 from tilth.report.html import write_report
 from tilth.surrogates.audit import BOX_LIMIT, NEAR_LIMIT, AuditRow, audit_surrogate
 

@@ -22,11 +22,12 @@ from tilth.pipeline.finished_runs import finished_runs, learned_parameters
 from tilth.pipeline.folder import RunFolder
 from tilth.pipeline.land_model import class_defaults, land_model, site_defaults
 from tilth.pipeline.outcome import CALIBRATED, DEFAULT, DEFAULT_SITE, Asked, attempted_runs
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.provenance import Stopwatch
 from tilth.pipeline.sites import read_sites
 from tilth.pipeline.transfer_rules import Lessons, Theta, class_mean
 from tilth.pipeline.transfer_tables import CLASS_MEAN, JUDGED, NETWORK, write_transfer
-from tilth.pipeline.workplace import Progress, Workplace
+from tilth.pipeline.workplace import Workplace
 
 
 def run_transfer(

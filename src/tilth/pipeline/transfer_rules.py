@@ -16,9 +16,10 @@ from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.land_model import FLUXES, ensemble_model, land_model, starting_points
 from tilth.pipeline.learning import learn_with, surrogate_key
 from tilth.pipeline.presets import THROUGH_SURROGATE
+from tilth.pipeline.progress import numbered
 from tilth.pipeline.surrogate import ensemble, trained
 from tilth.pipeline.through_surrogate import training_regions
-from tilth.pipeline.workplace import Workplace, numbered
+from tilth.pipeline.workplace import Workplace
 from tilth.surrogates.guard import TrainingRegion
 
 

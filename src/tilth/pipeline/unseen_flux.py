@@ -11,9 +11,9 @@ from tilth.evaluation.unseen import UNSEEN_COLUMNS, unseen_rows
 from tilth.pipeline.benchmark_lines import require_same_clock
 from tilth.pipeline.finished_runs import finished_runs
 from tilth.pipeline.folder import FINISHED, RunFolder
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
-from tilth.pipeline.workplace import Progress
 from tilth.report.html import write_report
 
 

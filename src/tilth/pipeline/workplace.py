@@ -1,13 +1,10 @@
 """Where a method works: its checkpoints, its clock and whom it tells how far it is."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
+from tilth.pipeline.progress import Progress
 from tilth.pipeline.provenance import Stopwatch
-
-Progress = Callable[[int, int, str], None]
-"""Called with how much is done, how much there is, and a message that begins with the stage."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,14 +35,3 @@ class Workplace:
         if progress is None:
             return None
         return lambda done, total, message: progress(done, total, f"{stage}: {message}")
-
-
-def numbered(progress: Progress | None, number: int, total: int, name: str) -> Progress | None:
-    """Progress whose messages begin with the part of the experiment."""
-    if progress is None:
-        return None
-
-    def told(done: int, all_of_it: int, message: str) -> None:
-        progress(done, all_of_it, f"{number + 1}/{total} {name} {message}")
-
-    return told

@@ -1,0 +1,36 @@
+"""What processes of their own do in tests: functions that they can import."""
+
+import os
+import time
+
+from tilth.pipeline.side_by_side import usable_cores
+
+
+def told_square(number, progress):
+    progress(number, 4, f"task {number}")
+    return number**2
+
+
+def cores_of(number, progress):
+    time.sleep(0.5)  # so that each process gets one
+    return os.getpid(), frozenset(usable_cores()), os.environ.get("TILTH_TEST_PREPARED")
+
+
+def failing(number, progress):
+    if number == 1:
+        raise ValueError("task 1 is wrong")
+    return number
+
+
+def killed(number, progress):
+    os._exit(9)
+
+
+def prepare():
+    os.environ["TILTH_TEST_PREPARED"] = "yes"
+
+
+def double_precision():
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
