@@ -80,9 +80,9 @@ def demonstration(seed: int = 0) -> Experiment:
             "sizes": {
                 "members": 32,
                 "surrogate-hidden": 32,
-                "surrogate-epochs": 8,
+                "surrogate-epochs": 6,
                 "generator-epochs": 25,
-                "direct-iterations": 15,
+                "direct-iterations": 12,
             },
         },
         "the demonstration",
