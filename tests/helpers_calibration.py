@@ -50,7 +50,7 @@ class BucketModel(AbstractLandModel):
         forcing = {k: v[index, site[None]] for k, v in _forcing(sites).items()}
         return BucketWindows(forcing, site, start, np.arange(length)[:, None] < size[None], start == 0)
 
-    def trajectory_states(self, thetas, sites, length, steps=None, *, since=None):
+    def trajectory_states(self, thetas, sites, length, steps=None):
         windows = self.cut_windows(sites, length, steps)
         thetas = jax.lax.stop_gradient(thetas)
         outputs, _ = self._scan(thetas, _forcing(sites), self._spun_up(thetas))

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -88,17 +87,6 @@ def test_windows_follow_the_stretches(sites):
     limited = model.cut_windows(sites, 100, [np.arange(576) < 150, np.zeros(192, bool)])
     assert limited.start.tolist() == [0, 100]
     assert np.asarray(limited.valid).sum(axis=0).tolist() == [100, 50]
-
-
-def test_states_of_an_earlier_run_are_spun_up_for_one_more_year(sites):
-    theta, length = jnp.asarray(defaults(box(), sites)), 96
-    steps = [np.arange(576) < 200, np.arange(192) < 150]  # nothing wanted of the second stretch
-    one, two = (Matsiro(box(), MatsiroOptions(spin_up_years=years)) for years in (1, 2))
-    once = one.trajectory_states(theta, sites, length, steps)
-    again = one.trajectory_states(theta, sites, length, steps, since=once)
-    twice = two.trajectory_states(theta, sites, length, steps)
-    jax.tree.map(np.testing.assert_array_equal, again, twice)
-    assert np.abs(np.asarray(again.soil_water - once.soil_water)).max() > 0.0
 
 
 def test_other_choices_keep_the_budgets(sites, run):

@@ -35,15 +35,9 @@ class WindowedModel(Protocol):
         """The records cut into windows of ``length`` steps up to the last of ``steps``."""
 
     def trajectory_states(
-        self,
-        thetas: Array,
-        sites: Sites,
-        length: int,
-        steps: Sequence[np.ndarray] | None = None,
-        *,
-        since: Any = None,
+        self, thetas: Array, sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None
     ) -> Any:
-        """States at the beginning of every window, spun up; briefly from ``since``, states of like runs."""
+        """States at the beginning of every window, spun up."""
 
     def run_windows(
         self, thetas: Array, sites: Sites, windows: Any, state: Any, names: tuple[str, ...] | None = None
@@ -93,28 +87,14 @@ class WindowObjective:
         self.guarded = window_data(problem, problem.guarded, self.windows, self.length)
         self.evaluate = eqx.filter_jit(eqx.filter_value_and_grad(self._total, has_aux=True))
 
-    def single(self) -> "WindowObjective":
-        """The same loss of one candidate."""
-        if self.starts == 1:
-            return self
-        return WindowObjective(self.problem, self.parameters, starts=1, days=self.days, prior=self.prior)
-
-    def states(self, candidates: Candidates, since: Any = None) -> Any:
-        """States at the beginning of all windows, from spun-up runs with each candidate's parameters.
-
-        The spin-up is brief where it goes on from states ``since`` of candidates not far from these.
-        """
-        runs = []
-        for start, theta in enumerate(self.thetas(candidates)):
-            own = None if since is None else self._of_start(since, start)
-            runs.append(
-                self.model.trajectory_states(theta, self.problem.sites, self.length, self.inside, since=own)
-            )
+    def states(self, candidates: Candidates) -> Any:
+        """States at the beginning of all windows, from full spun-up runs with each candidate's parameters."""
+        thetas = self.thetas(candidates)
+        runs = [
+            self.model.trajectory_states(theta, self.problem.sites, self.length, self.inside)
+            for theta in thetas
+        ]
         return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=-1), *runs)
-
-    def _of_start(self, states: Any, start: int) -> Any:
-        count = len(self.windows.first)
-        return jax.tree.map(lambda a: a[..., start * count : (start + 1) * count], states)
 
     def carried(self, states: Any, ends: Any) -> Any:
         """States at the beginning of windows from the ends of the windows before them, where there is one."""

@@ -146,14 +146,10 @@ class Matsiro(AbstractLandModel):
         sites: Sites,
         length: int,
         steps: Sequence[np.ndarray] | None = None,
-        *,
-        since: State | None = None,
     ) -> State:
         """States at the beginning of every window of :meth:`cut_windows`, spun up, without derivative.
 
-        One parameter vector a site, in the order of the windows; soil arrays ``[layer, window]``. ``since``
-        are such states for parameters not far from these: each stretch is then spun up for one more year
-        from its own instead of afresh.
+        One parameter vector a site, in the order of the windows; soil arrays ``[layer, window]``.
         """
         windows = self.cut_windows(sites, length, steps)
         starts = np.asarray(windows.start)
@@ -164,15 +160,7 @@ class Matsiro(AbstractLandModel):
         column = self.columns(jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources)))
         longest = forcing.air_temperature.shape[0]
         piece = self._piece(sites, longest)
-        begun = None
-        if since is not None:
-            window_of = {
-                (int(s), int(b)): w for w, (s, b) in enumerate(zip(window_site, starts, strict=True))
-            }
-            # A stretch after the last wanted step has no window, and no use for its state.
-            at = np.array([window_of.get((s.site, s.start), 0) for s in sources])
-            begun = jax.tree.map(lambda a: a[..., at], since)
-        state = self._spun_up(column, forcing, longest, piece, since=begun)
+        state = self._spun_up(column, forcing, longest, piece)
         kept: dict[tuple[int, int], State] = {}
         wanted = {(int(s), int(b)) for s, b in zip(window_site, starts, strict=True)}
         for begin in range(0, longest, length):
@@ -221,20 +209,16 @@ class Matsiro(AbstractLandModel):
         longest: int,
         piece: int,
         names: tuple[str, ...] = (),
-        since: State | None = None,
     ) -> State:
-        """States after repeating the whole pieces of each source's first year, once only from ``since``.
+        """States after repeating the whole pieces of each source's first year.
 
         The series ``names`` are computed and dropped, so that the code is that of the run after it.
         """
         year = min(longest, round(SECONDS_PER_YEAR / float(column.settings.step.min())))
+        mean = jnp.mean(forcing.air_temperature[:year], axis=0)[column.settings.source]
+        state = initial_state(mean, column.parameters["soil_porosity"])
         first = jax.tree.map(lambda a: a[: max(1, year // piece) * piece], forcing)
-        if since is None:
-            mean = jnp.mean(forcing.air_temperature[:year], axis=0)[column.settings.source]
-            state, years = initial_state(mean, column.parameters["soil_porosity"]), self.options.spin_up_years
-        else:
-            state, years = since, min(1, self.options.spin_up_years)
-        for _ in range(years):
+        for _ in range(self.options.spin_up_years):
             state = in_pieces(column, state, first, self.options, names=names, piece=piece)[1]
         return state
 
