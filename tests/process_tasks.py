@@ -22,6 +22,14 @@ def failing(number, progress):
     return number
 
 
+def leaves_a_mark(folder, progress):
+    if folder.name == "0":
+        time.sleep(0.3)
+        raise ValueError("task 0 is wrong")
+    time.sleep(1.0)
+    folder.mkdir()
+
+
 def killed(number, progress):
     os._exit(9)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from process_tasks import cores_of, double_precision, failing, killed, prepare, told_square
+from process_tasks import cores_of, double_precision, failing, killed, leaves_a_mark, prepare, told_square
 from tilth.config_files import experiment
 from tilth.pipeline.experiment import run_experiment
 from tilth.pipeline.kinds import runner
@@ -37,6 +37,14 @@ def test_what_goes_wrong_in_a_process_is_told():
         list(side_by_side(failing, range(4), Processes(2)))
     with pytest.raises(OSError, match="ended before its work was done.*--resume and fewer --processes"):
         list(side_by_side(killed, range(4), Processes(2)))
+
+
+@several
+def test_after_a_failure_only_what_has_begun_is_finished(tmp_path):
+    with pytest.raises(ValueError, match="task 0 is wrong"):
+        list(side_by_side(leaves_a_mark, [tmp_path / str(n) for n in range(8)], Processes(2)))
+    done = {path.name for path in tmp_path.iterdir()}
+    assert "1" in done and "7" not in done
 
 
 def test_as_many_processes_as_cores_at_most():

@@ -1,10 +1,8 @@
 """Work side by side in processes of its own, each with a share of the cores."""
 
-import contextlib
 import dataclasses
 import multiprocessing
 import os
-import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -65,7 +63,7 @@ def side_by_side(
             yield work(task, progress)
         return
     context = multiprocessing.get_context("spawn")
-    shares, said = context.Queue(), context.Queue()
+    shares, said = context.SimpleQueue(), context.SimpleQueue()
     number = min(processes.count, len(tasks))
     for share in range(number):
         shares.put(usable_cores()[share::number])
@@ -76,8 +74,7 @@ def side_by_side(
         waiting = {pool.submit(_do, work, task) for task in tasks}
         try:
             while waiting:
-                done, waiting = wait(waiting, timeout=LISTENING, return_when=FIRST_COMPLETED)
-                _pass_on(said, progress)
+                done, waiting = _listened(waiting, said, progress)
                 for future in done:
                     yield future.result()
         except BrokenProcessPool:
@@ -87,6 +84,8 @@ def side_by_side(
             ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            while waiting:
+                _, waiting = _listened(waiting, said, progress)
             raise
 
 
@@ -105,9 +104,12 @@ def _do(work: Callable[[Task, Progress | None], Answer], task: Task) -> Answer:
     return work(task, lambda done, total, message: _said.put((done, total, message)))
 
 
-def _pass_on(said: Any, progress: Progress | None) -> None:
-    with contextlib.suppress(queue.Empty):
-        while True:
-            news = said.get_nowait()
-            if progress is not None:
-                progress(*news)
+def _listened(waiting: set[Any], said: Any, progress: Progress | None) -> tuple[set[Any], set[Any]]:
+    """What is done after a moment and what is not, with all that was said passed on."""
+    wait(waiting, timeout=LISTENING, return_when=FIRST_COMPLETED)
+    done = {future for future in waiting if future.done()}
+    while not said.empty():
+        news = said.get()
+        if progress is not None:
+            progress(*news)
+    return done, waiting - done
