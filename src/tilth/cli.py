@@ -94,7 +94,7 @@ def _reporting(dtype: str | None) -> Iterator[Callable[[int, int, str], None]]:
 
 @app.command()
 def demo(out: Out = None, seed: Seed = 0, force: Force = False) -> None:
-    """Calibrate synthetic towers whose true parameters are known (about 5 minutes, no data needed)."""
+    """Calibrate synthetic towers whose true parameters are known (about 4 minutes, no data needed)."""
     with _reporting("float64") as progress:
         from tilth.pipeline.demo import demo as run_demo
         from tilth.pipeline.side_by_side import Processes, usable_cores

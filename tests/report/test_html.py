@@ -149,6 +149,6 @@ def test_methods_are_not_mixed_in_means(tmp_path):
             text = (folder / table).read_text().replace("direct", method)
             (folder / table).write_text(text)
     page = write_report(tmp_path).read_text(encoding="utf-8")
-    assert page.count("Mean over 2") == 2
+    assert page.count("Mean over 2") == 2 and "2 sites · direct, mdpl" in page
     assert "mdpl, held-out part, mean over 2 sites" in page
     assert "Cumulative distributions over sites" in page
