@@ -301,13 +301,13 @@ def _configure(dtype: str) -> None:
     """Sets precision, one JAX device a core and a cache of compiled code, before the backend starts."""
     import jax
 
+    from tilth.pipeline.side_by_side import usable_cores
+
     if jax.config.values["jax_compilation_cache_dir"] is None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilth" / "jax"
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_enable_x64", dtype != "float32")
     with contextlib.suppress(RuntimeError):
-        from tilth.pipeline.side_by_side import usable_cores
-
         jax.config.update("jax_num_cpu_devices", len(usable_cores()))
 
 

@@ -63,7 +63,8 @@ def test_observed_radiation_keeps_the_fluxes_from_being_bought_with_it():
 
 def test_a_guarded_flux_that_was_not_measured_changes_nothing():
     free, guarded = (calibrate(problem(guarded=g), QUICK, key=KEY) for g in ((), ("Rnet",)))
-    np.testing.assert_allclose(free.history.loss, guarded.history.loss, rtol=1e-9)
+    # Two programs are compiled: their sums may differ by the last digit.
+    np.testing.assert_allclose(free.history.loss, guarded.history.loss, rtol=1e-12)
 
 
 def test_the_history_begins_with_the_loss_of_the_defaults():
