@@ -50,12 +50,18 @@ class BucketModel(AbstractLandModel):
         forcing = {k: v[index, site[None]] for k, v in _forcing(sites).items()}
         return BucketWindows(forcing, site, start, np.arange(length)[:, None] < size[None], start == 0)
 
-    def trajectory_states(self, thetas, sites, length, steps=None):
+    def trajectories(self, thetas, sites, length, steps=None, names=()):
         windows = self.cut_windows(sites, length, steps)
-        thetas = jax.lax.stop_gradient(thetas)
-        outputs, _ = self._scan(thetas, _forcing(sites), self._spun_up(thetas))
-        before = jnp.concatenate([self._spun_up(thetas)["water"][None], outputs["water"]])
-        return {"water": before[windows.start, windows.site]}
+        index = windows.start[None] + np.arange(length)[:, None]
+        series, states = [], []
+        for theta in jax.lax.stop_gradient(thetas):
+            outputs, _ = self._scan(theta, _forcing(sites), self._spun_up(theta))
+            before = jnp.concatenate([self._spun_up(theta)["water"][None], outputs["water"]])
+            states.append(before[windows.start, windows.site])
+            last = outputs["water"].shape[0] - 1
+            series.append({n: v[np.minimum(index, last), windows.site[None]] for n, v in outputs.items()})
+        joined = {n: jnp.concatenate([one[n] for one in series], axis=1) for n in (*names, "converged")}
+        return joined, {"water": jnp.concatenate(states)}
 
     def run_windows(self, thetas, sites, windows, state, names=None):
         return self._scan(thetas, windows.forcing, state)

@@ -5,7 +5,7 @@ import yaml
 
 from tilth.config import Experiment
 from tilth.config_files import experiment, read_experiment
-from tilth.parameters.tables import CALIBRATED
+from tilth.parameters.tables import CALIBRATED, parameter_table
 
 FILES = {"files": ["a_Met.nc", "a_Flux.nc"]}
 
@@ -27,6 +27,13 @@ def test_a_record_of_an_experiment_gives_it_back():
         {"sites": [FILES], "method": "mdpl", "bounds": {"vegh": [1, 9]}, "set": {"vegh": 2}}
     )
     assert Experiment.model_validate(settings.record()) == settings
+
+
+def test_groups_of_parameters_have_names():
+    everything = experiment({"sites": [FILES], "parameters": "all"})
+    assert everything.space().names == tuple(parameter_table()) and len(everything.space().names) > 30
+    assert experiment({"sites": [FILES], "parameters": ["calibrated"]}).space().names == CALIBRATED
+    assert Experiment.model_validate(everything.record()) == everything
 
 
 def test_sizes_that_are_not_given_are_those_of_the_preset():

@@ -172,7 +172,7 @@ def calibrate(
     ] = "raw",
     loss: Annotated[str, typer.Option("--loss", help="mse, mse-correlation or kge.")] = "mse",
     parameters: Annotated[
-        str | None, typer.Option("--parameters", help="Parameters to learn, with commas between.")
+        str | None, typer.Option("--parameters", help="Parameters to learn, with commas between; or all.")
     ] = None,
     defaults: Defaults = "class",
     verify: Annotated[

@@ -15,7 +15,7 @@ from tilth.data.site_classes import PLANT_CLASSES
 from tilth.data.weather import CLIMATES
 from tilth.parameters.seasonal import seasonal_names
 from tilth.parameters.space import ParameterSpace
-from tilth.parameters.tables import CALIBRATED
+from tilth.parameters.tables import CALIBRATED, parameter_table
 
 Method = Literal["mdpl", "dpl", "direct"]
 METHODS: tuple[Method, ...] = ("mdpl", "dpl", "direct")
@@ -59,6 +59,18 @@ def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Listed = (BeforeValidator(_several), AfterValidator(_at_least_one))
 """Marks a key that takes one entry or a list of different ones."""
+
+
+def _named_groups(value: Any) -> Any:
+    """The names behind ``all`` and ``calibrated``."""
+    groups = {"all": tuple(parameter_table()), "calibrated": CALIBRATED}
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return groups.get(value[0], value)
+    return value
+
+
+Parameters = Annotated[tuple[str, ...], BeforeValidator(_named_groups), *Listed]
+"""Names of parameters; ``calibrated``, the 12 of Xie et al. 2025; or ``all`` that the table has."""
 
 
 class _Strict(BaseModel):
@@ -164,6 +176,7 @@ class Experiment(_Strict):
     each site of the class (mean), one set learned from all sites of the class (class), or one generator
     trained at all sites (network). ``generator_sees_fluxes``: whether generators read observed fluxes
     beside forcing and attributes.
+    ``parameters`` that are learned are names, ``calibrated`` (the 12 of Xie et al. 2025) or ``all``.
     Parameters named in ``seasonal`` vary over the year (:mod:`tilth.parameters.seasonal`).
     ``bounds`` narrows the range of parameters, ``values`` (key ``set``) replaces defaults, ``sizes`` single
     sizes of the preset; ``model`` sets options of the land model by name. ``verify`` adds members of the
@@ -181,7 +194,7 @@ class Experiment(_Strict):
     target: Literal["raw", "corrected", "closure"] = "raw"
     defaults: Literal["class", "site"] = "class"
     loss: Literal["mse", "mse-correlation", "kge"] = "mse"
-    parameters: Annotated[tuple[str, ...], *Listed] = CALIBRATED
+    parameters: Parameters = CALIBRATED
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
     values: dict[str, float] = Field(default_factory=dict)
     sizes: Sizes = Sizes()

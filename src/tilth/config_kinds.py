@@ -1,26 +1,17 @@
 """The kinds of experiments beyond a calibration: the keys that each has besides those of all."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tilth.config import Design, Experiment, Listed
 from tilth.parameters.space import ParameterSpace
-from tilth.parameters.tables import CALIBRATED, parameter_table
 
 Paths = Annotated[tuple[Path, ...], *Listed]
 """One path or several different ones."""
 Analysis = Literal["one-at-a-time", "morris", "sobol", "gradient"]
 Network = Literal["multitask", "single-task"]
-
-
-def _named_groups(value: Any) -> Any:
-    """The names behind ``all`` and ``calibrated``."""
-    groups = {"all": tuple(parameter_table()), "calibrated": CALIBRATED}
-    if isinstance(value, list | tuple) and len(value) == 1:
-        return groups.get(value[0], value)
-    return value
 
 
 def _power_of_two(value: int) -> int:
@@ -32,13 +23,12 @@ def _power_of_two(value: int) -> int:
 class SensitivityExperiment(Experiment):
     """What each parameter does to the fluxes, by several methods.
 
-    ``parameters`` are names, ``calibrated`` or ``all``. ``analyses`` are the methods, ``years`` the length of
-    the part of each record that they are run on, ``trajectories`` the number of Morris trajectories and
-    ``samples`` that of base samples of the Sobol indices.
+    ``analyses`` are the methods, ``years`` the length of the part of each record that they are run on,
+    ``trajectories`` the number of Morris trajectories and ``samples`` that of base samples of the Sobol
+    indices.
     """
 
     kind: Literal["sensitivity"] = "sensitivity"
-    parameters: Annotated[tuple[str, ...], BeforeValidator(_named_groups), *Listed] = CALIBRATED
     analyses: Annotated[tuple[Analysis, ...], *Listed] = ("one-at-a-time", "morris", "sobol", "gradient")
     years: float = Field(default=1.0, gt=0, le=50)
     trajectories: int = Field(default=10, ge=2)

@@ -30,7 +30,7 @@ def run_twice(sites, fractions):
     held = SPACE.from_fraction(jnp.asarray(np.clip(FRACTIONS, INSIDE, 1 - INSIDE)))
     length = sites.valid.shape[1]
     windows = model.cut_windows(sites, length)
-    state = model.trajectory_states(held, sites, length)
+    _, state = model.trajectories(held[None], sites, length)
     for _ in range(REPEATS):
         outputs, state = model.run_windows(SPACE.from_fraction(jnp.asarray(fractions)), sites, windows, state)
     return {name: np.asarray(outputs[name]).T for name in ("Qle", "Qh")}

@@ -106,7 +106,7 @@ def test_windows_in_a_row_are_the_run(model, thetas, sites, run):
     assert windows.valid.all()
     starts, places = np.asarray(windows.start), np.asarray(windows.site)
     # The first windows begin without spin-up from the same initial state as the run.
-    initial = model.trajectory_states(jnp.asarray(defaults(box(), sites)), sites, DAYS * 48)
+    _, initial = model.trajectories(jnp.asarray(defaults(box(), sites))[None], sites, DAYS * 48)
     state = jax.tree.map(lambda a: jnp.concatenate([a] * members, axis=-1), initial)
     for begin in range(0, DAYS * 48, length):
         index = [np.flatnonzero((starts == begin) & (places == site))[0] for site in range(count)]

@@ -25,7 +25,7 @@ def test_series_derivatives_are_central_differences():
     found = series_derivatives(model, [space], thetas, sites, ("Qle", "Qh"))
     centre = np.clip(np.asarray(space.fraction(jnp.asarray(thetas))), INSIDE, 1 - INSIDE)
     length = sites.valid.shape[1]
-    state = model.trajectory_states(space.from_fraction(jnp.asarray(centre)), sites, length)
+    state = model.trajectories(space.from_fraction(jnp.asarray(centre))[None], sites, length)[1]
     count = len(space.names)
     points = centre + np.concatenate([STEP * np.eye(count), -STEP * np.eye(count)])
     one = model.cut_windows(sites, length)

@@ -126,7 +126,7 @@ def test_whole_cold_years_have_finite_gradients():
     length = len(records[0].time)
     windows = model.cut_windows(sites, length)
     theta = jnp.asarray(defaults(space, sites))
-    state = model.trajectory_states(theta, sites, length)
+    state = model.trajectories(theta[None], sites, length)[1]
 
     def loss(x):
         names = ("Qle", "Qh", "SWE", *BUDGETS)

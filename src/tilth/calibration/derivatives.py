@@ -57,7 +57,7 @@ def series_derivatives(
     length = next(iter(lengths))[0]
     values, slopes = _values_and_slopes(spaces, np.asarray(thetas), sites.step.dtype)
     windows = model.cut_windows(sites, length)
-    states = model.trajectory_states(values, sites, length)
+    _, states = model.trajectories(values[None], sites, length)
     fixed = jax.tree.map(np.asarray, windows)
 
     @eqx.filter_jit

@@ -12,6 +12,7 @@ offsets ``u`` in unconstrained space is, up to a constant, the background term o
 (Raoult et al. 2025, doi:10.1029/2024MS004857) whose background is the default with independent normal errors.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,7 +37,7 @@ from tilth.calibration.candidates import (
 from tilth.calibration.descent import AbstractDescent, Adam
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.guard import Guard
-from tilth.calibration.windows import Losses, WindowObjective
+from tilth.calibration.windows import WindowObjective
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 
 
@@ -45,13 +46,13 @@ class Direct(AbstractCalibrator):
 
     Parameters are free at each site, the same at all sites where they are ``shared``, or come from one
     ``generator`` for all sites where its settings are given. ``window_days`` [d] is the length of windows.
-    Their states come from a run of the whole record, spun up in full, every ``refresh`` steps and from the
-    end of the window before in between. ``starts`` candidates are moved side by side; all but the first start
-    at random with standard deviation ``spread`` in unconstrained space. Candidates are judged where the
-    states are their own, after such a run: handed-on states are those of other parameters, and losses that
-    they make small come back with the next run. The best on the inner blocks wins, for each site where
-    parameters are free; descent stops after ``patience`` steps without a better one. Where none is better
-    than the start, the start is kept.
+    Every ``refresh`` steps their states come from a run of the whole record, spun up in full; in between, from
+    the end of the window before. ``starts`` candidates are moved side by side; all but the first start at
+    random with standard deviation ``spread`` in unconstrained space. Handed-on states are those of other
+    parameters, and losses that they make small come back with the next run: so all candidates of the steps
+    before are run with it, side by side, and judged by their own runs. The best on the inner blocks wins,
+    for each site where parameters are free; descent stops after ``patience`` steps without a better one.
+    Where none is better than the start, the start is kept.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -59,7 +60,7 @@ class Direct(AbstractCalibrator):
     generator: GeneratorSettings | None = eqx.field(static=True, default=None)
     shared: bool = eqx.field(static=True, default=False)
     window_days: float = 30.0
-    refresh: int = 10
+    refresh: int = 8
     prior: float = 1e-3
     starts: int = 1
     spread: float = 1.0
@@ -95,9 +96,9 @@ class Direct(AbstractCalibrator):
         )
         candidates = initial_candidates(problem, parameters, key, starts=self.starts, spread=self.spread)
         end = _descended(self, objective, candidates, key, checkpoint, progress)
-        best, loss = _with_last(objective, end)
-        final = best_start(best, loss, per_site=parameters.per_site)
-        gained = _lowest(loss, parameters.per_site) < _lowest(end.first_loss[:1], parameters.per_site)
+        final = best_start(end.best, end.best_loss, per_site=parameters.per_site)
+        lowest = _lowest(end.best_loss, parameters.per_site)
+        gained = lowest < _lowest(end.first_loss[:1], parameters.per_site)
         status = Status.SUCCEEDED if gained.any() else Status.NO_GAIN
         return Result(
             rule=parameters.rule(problem, final),
@@ -110,12 +111,17 @@ class Direct(AbstractCalibrator):
 
 
 class _Progress(eqx.Module):
-    """Where a descent stands. ``first_loss`` is that of the start on the inner blocks, ``limit`` its errors
-    of guarded fluxes."""
+    """Where a descent stands.
+
+    ``tried`` are the candidates since the last renewal, with an axis for the step first; ``first_loss`` is
+    that of the starts on the inner blocks, ``limit`` the errors of guarded fluxes of the first of them, which
+    is the default.
+    """
 
     candidates: Candidates
     memory: Any
     states: Any
+    tried: Candidates
     best: Candidates
     best_loss: Float[Array, "start site"]
     first_loss: Float[Array, "start site"]
@@ -158,17 +164,17 @@ def _descended(
 
 
 def _beginning(method: Direct, objective: WindowObjective, candidates: Candidates) -> _Progress:
-    shape = (method.starts, len(objective.problem.sites.records))
+    losses, states = objective.judged(candidates, objective.unlimited())
     unfilled = np.full(method.descent.steps, np.nan)
-    worst = jnp.full(shape, jnp.inf, objective.problem.starts.dtype)
     return _Progress(
         candidates=candidates,
         memory=method.descent.initial(candidates),
-        states=objective.states(candidates),
+        states=states,
+        tried=jax.tree.map(lambda a: jnp.broadcast_to(a, (method.refresh, *a.shape)), candidates),
         best=candidates,
-        best_loss=worst,
-        first_loss=worst,
-        limit=objective.unlimited(),
+        best_loss=losses.validation,
+        first_loss=losses.validation,
+        limit=jax.tree.map(lambda error: error[:, :1], losses.guard),
         loss=unfilled,
         validation=unfilled.copy(),
         done=0,
@@ -178,69 +184,62 @@ def _beginning(method: Direct, objective: WindowObjective, candidates: Candidate
 
 
 def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progress:
-    """One step: evaluate, remember what is best, go downhill, carry the states on."""
-    states, own = now.states, now.done % method.refresh == 0
-    if own and now.done > 0:
-        states = objective.states(now.candidates)
-    arguments = objective.arguments(states, now.limit)
+    """One step downhill; where states are due to be renewed, what was tried since the last time is judged."""
+    arguments = objective.arguments(now.states, now.limit)
 
     def evaluate(at: Candidates) -> Any:
         return objective.evaluate(at, *arguments)
 
-    (_, losses), gradient = evaluate(now.candidates)
+    (_, (losses, ends)), gradient = evaluate(now.candidates)
     finite = _finite(losses.fit) and all(_finite(leaf) for leaf in jax.tree.leaves(gradient))
-    best, best_loss, gained = now.best, now.best_loss, False
-    if own:
-        best, best_loss, gained = _better(objective, now.candidates, losses, best, best_loss)
     loss, validation = now.loss.copy(), now.validation.copy()
     loss[now.done] = float(losses.fit.mean(axis=1).min())
     validation[now.done] = float(losses.validation.mean(axis=1).min())
     candidates, memory = now.candidates, now.memory
     if finite:
         candidates, memory = method.descent.advance(now.candidates, gradient, now.memory, evaluate)
-    return _Progress(
+    place = now.done % method.refresh
+    moved = dataclasses.replace(
+        now,
         candidates=candidates,
         memory=memory,
-        states=objective.carried(states, losses.ends),
-        best=best,
-        best_loss=best_loss,
-        first_loss=losses.validation if now.done == 0 else now.first_loss,
-        limit=_of_first_start(losses.guard) if now.done == 0 else now.limit,
+        states=objective.carried(now.states, ends),
+        tried=jax.tree.map(lambda all_, one: all_.at[place].set(one), now.tried, candidates),
         loss=loss,
         validation=validation,
         done=now.done + 1,
-        waited=0 if gained else now.waited + 1,
         finite=finite,
     )
+    due = place + 1 == method.refresh or moved.done == method.descent.steps
+    return _renewed(objective, moved, place + 1) if due and finite else moved
 
 
-def _of_first_start(guard: Guard) -> Guard:
-    """The errors of the first start, which is the default, as limits of all."""
-    return jax.tree.map(lambda error: jnp.broadcast_to(error[:, :1], error.shape), guard)
+def _renewed(objective: WindowObjective, now: _Progress, count: int) -> _Progress:
+    """Judges the last ``count`` candidates by runs of their own and takes the states of the last."""
+    together = jax.tree.map(lambda a: a[:count].reshape(-1, *a.shape[2:]), now.tried)
+    losses, states = objective.judged(together, now.limit)
+    best, best_loss, waited = now.best, now.best_loss, now.waited
+    for step, validation in enumerate(jnp.split(losses.validation, count)):
+        one = jax.tree.map(lambda a, step=step: a[step], now.tried)
+        best, best_loss, gained = _better(objective, one, validation, best, best_loss)
+        waited = 0 if gained else waited + 1
+    own = jax.tree.leaves(states)[0].shape[-1] // count
+    last = jax.tree.map(lambda a: a[..., -own:], states)
+    return dataclasses.replace(now, states=last, best=best, best_loss=best_loss, waited=waited)
 
 
 def _better(
-    objective: WindowObjective, new: Candidates, losses: Losses, old: Candidates, old_loss: Array
+    objective: WindowObjective, new: Candidates, loss: Array, old: Candidates, old_loss: Array
 ) -> tuple[Candidates, Array, bool]:
     """The better of two sets of candidates on the inner blocks, its loss, and whether anything was gained."""
     per_site = objective.parameters.per_site
     if per_site:
-        better = losses.validation < old_loss
+        better = loss < old_loss
     else:
-        mean = losses.validation.mean(axis=1, keepdims=True) < old_loss.mean(axis=1, keepdims=True)
+        mean = loss.mean(axis=1, keepdims=True) < old_loss.mean(axis=1, keepdims=True)
         better = jnp.broadcast_to(mean, old_loss.shape)
     best = replaced(old, new, better, per_site=per_site)
-    return best, jnp.where(better, losses.validation, old_loss), bool(better.any())
-
-
-def _with_last(objective: WindowObjective, end: _Progress) -> tuple[Candidates, Array]:
-    """The best candidates and their loss, those after the last step included."""
-    if not end.finite:
-        return end.best, end.best_loss
-    states = objective.states(end.candidates)
-    (_, losses), _ = objective.evaluate(end.candidates, *objective.arguments(states, end.limit))
-    best, loss, _ = _better(objective, end.candidates, losses, end.best, end.best_loss)
-    return best, loss
+    return best, jnp.where(better, loss, old_loss), bool(better.any())
 
 
 def _lowest(loss: Float[Array, "start site"], per_site: bool) -> Array:

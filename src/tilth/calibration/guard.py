@@ -20,7 +20,7 @@ class Guard(eqx.Module):
     validation: Float[Array, "guarded start site"]
 
 
-def excess(error: Float[Array, "guarded *batch"], limit: Float[Array, "guarded *batch"]) -> Array:
+def excess(error: Float[Array, "guarded *#batch"], limit: Float[Array, "guarded *#batch"]) -> Array:
     """Penalty ``[*batch]`` [-] on mean square errors beyond their limits; none where nothing is observed."""
     known = jnp.where(limit > 0.0, limit, jnp.inf)
     return STRENGTH * jnp.maximum(error / known - 1.0, 0.0).sum(axis=0)

@@ -34,10 +34,18 @@ class WindowedModel(Protocol):
     def cut_windows(self, sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None) -> Any:
         """The records cut into windows of ``length`` steps up to the last of ``steps``."""
 
-    def trajectory_states(
-        self, thetas: Array, sites: Sites, length: int, steps: Sequence[np.ndarray] | None = None
-    ) -> Any:
-        """States at the beginning of every window, spun up."""
+    def trajectories(
+        self,
+        thetas: Array,
+        sites: Sites,
+        length: int,
+        steps: Sequence[np.ndarray] | None = None,
+        names: tuple[str, ...] = (),
+    ) -> tuple[dict[str, Any], Any]:
+        """Series of spun-up runs cut into the windows, with ``converged``, and the windows' first states.
+
+        ``thetas`` are ``[member, site, param]``; the axis of windows holds those of each member in turn.
+        """
 
     def run_windows(
         self, thetas: Array, sites: Sites, windows: Any, state: Any, names: tuple[str, ...] | None = None
@@ -46,7 +54,7 @@ class WindowedModel(Protocol):
 
 
 class Losses(eqx.Module):
-    """Loss of each candidate at each site on what is fitted and on the blocks that watch, and end states.
+    """Loss of each candidate at each site on what is fitted and on the blocks that watch.
 
     ``validation`` is that on what is fitted where a site has no scored step in those blocks. Both hold the
     penalty on guarded fluxes, whose errors are in ``guard``.
@@ -55,7 +63,6 @@ class Losses(eqx.Module):
     fit: Float[Array, "start site"]
     validation: Float[Array, "start site"]
     guard: Guard
-    ends: Any
 
 
 class WindowObjective:
@@ -85,16 +92,19 @@ class WindowObjective:
         self.forcing = jax.tree.map(lambda a: jnp.tile(a, starts), windows.forcing)
         self.data = window_data(problem, problem.targets, self.windows, self.length)
         self.guarded = window_data(problem, problem.guarded, self.windows, self.length)
+        self.names = tuple(dict.fromkeys((*problem.targets.variables, *problem.guarded.variables)))
         self.evaluate = eqx.filter_jit(eqx.filter_value_and_grad(self._total, has_aux=True))
+        self._judge = eqx.filter_jit(self._compared)
 
-    def states(self, candidates: Candidates) -> Any:
-        """States at the beginning of all windows, from full spun-up runs with each candidate's parameters."""
-        thetas = self.thetas(candidates)
-        runs = [
-            self.model.trajectory_states(theta, self.problem.sites, self.length, self.inside)
-            for theta in thetas
-        ]
-        return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=-1), *runs)
+    def judged(self, candidates: Candidates, limit: Guard) -> tuple[Losses, Any]:
+        """The losses of any number of candidates by runs of their own, spun up in full, without derivative.
+
+        And the states at the beginning of all windows of all candidates.
+        """
+        outputs, states = self.model.trajectories(
+            self.thetas(candidates), self.problem.sites, self.length, self.inside, self.names
+        )
+        return self._judge(candidates, outputs, self.data, self.guarded, limit), states
 
     def carried(self, states: Any, ends: Any) -> Any:
         """States at the beginning of windows from the ends of the windows before them, where there is one."""
@@ -111,7 +121,7 @@ class WindowObjective:
 
     def unlimited(self) -> Guard:
         """Limits of the guarded fluxes before the start has been evaluated."""
-        shape = (len(self.problem.guarded.variables), self.starts, len(self.problem.sites.records))
+        shape = (len(self.problem.guarded.variables), 1, len(self.problem.sites.records))
         limit = jnp.full(shape, jnp.inf, self.problem.starts.dtype)
         return Guard(limit, limit)
 
@@ -128,7 +138,7 @@ class WindowObjective:
         guarded: "WindowData",
         limit: Guard,
         inputs: GeneratorInputs | None,
-    ) -> tuple[Float[Array, ""], Losses]:
+    ) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
         problem, windows = self.problem, self.windows
         offsets = self.parameters.offsets(candidates, inputs)
         thetas = problem.mapping.physical(offsets)
@@ -141,43 +151,54 @@ class WindowObjective:
             valid=np.tile(windows.valid, starts),
         )
         per_window = thetas[:, windows.site].reshape(-1, count)
-        names = tuple(dict.fromkeys((*problem.targets.variables, *problem.guarded.variables)))
-        outputs, ends = self.model.run_windows(per_window, problem.sites, columns, states, names)
-        outputs = _scaled(outputs, candidates, self._column_site(), TURBULENT)
-        guard = self._guard(outputs, guarded)
+        outputs, ends = self.model.run_windows(per_window, problem.sites, columns, states, self.names)
+        losses = self._compared(candidates, outputs, data, guarded, limit)
+        strength = jnp.asarray(self.prior, losses.fit.dtype)
+        penalty = strength * jnp.mean(offsets.astype(losses.fit.dtype) ** 2, axis=(1, 2))
+        return jnp.sum(losses.fit.mean(axis=1) + penalty), (losses, ends)
+
+    def _compared(
+        self,
+        candidates: Candidates,
+        outputs: dict[str, Array],
+        data: "WindowData",
+        guarded: "WindowData",
+        limit: Guard,
+    ) -> Losses:
+        """Losses of series in the windows of all candidates."""
+        outputs = _scaled(outputs, candidates, self._column_site(outputs), TURBULENT)
+        guard = Guard(*(self._guard(outputs, guarded, part) for part in (guarded.fit, guarded.validation)))
         fit, _ = self._losses(outputs, data, data.fit)
         watched, seen = self._losses(outputs, data, data.validation)
-        losses = Losses(
+        return Losses(
             fit + excess(guard.fit, limit.fit),
             jnp.where(seen, watched, fit) + excess(guard.validation, limit.validation),
             guard,
-            ends,
         )
-        strength = jnp.asarray(self.prior, fit.dtype)
-        penalty = strength * jnp.mean(offsets.astype(fit.dtype) ** 2, axis=(1, 2))
-        return jnp.sum(losses.fit.mean(axis=1) + penalty), losses
 
     def _losses(
         self, outputs: dict[str, Array], data: "WindowData", counts: Array
     ) -> tuple[Float[Array, "start site"], Bool[Array, "start site"]]:
         """The loss, mean over fluxes, and where anything counts."""
         losses, number = self._of_fluxes(outputs, self.problem.targets, data, counts, self.problem.loss)
-        shape = (self.starts, self.problem.starts.shape[0])
+        shape = (-1, self.problem.starts.shape[0])
         mean = mean_over_fluxes(losses, number)
         return mean.reshape(shape), (number > 0).any(axis=0).reshape(shape)
 
-    def _guard(self, outputs: dict[str, Array], guarded: "WindowData") -> Guard:
-        shape = (-1, self.starts, self.problem.starts.shape[0])
-        errors = []
-        for counts in (guarded.fit, guarded.validation):
-            loss, _ = self._of_fluxes(outputs, self.problem.guarded, guarded, counts, MeanSquare())
-            errors.append(loss.reshape(shape))
-        return Guard(*errors)
-
-    def _column_site(self) -> Array:
-        """The place of each column among candidates and sites."""
+    def _guard(self, outputs: dict[str, Array], guarded: "WindowData", counts: Array) -> Array:
+        """Mean square errors of the guarded fluxes ``[guarded, start, site]``."""
+        errors, _ = self._of_fluxes(outputs, self.problem.guarded, guarded, counts, MeanSquare())
         sites = self.problem.starts.shape[0]
-        return jnp.asarray((np.arange(self.starts)[:, None] * sites + self.windows.site[None, :]).reshape(-1))
+        return errors.reshape(errors.shape[0], errors.shape[1] // sites, sites)
+
+    def _starts(self, outputs: dict[str, Array]) -> int:
+        """The number of candidates whose windows the series hold."""
+        return outputs["converged"].shape[1] // self.windows.site.size
+
+    def _column_site(self, outputs: dict[str, Array]) -> Array:
+        """The place of each column among candidates and sites."""
+        starts, sites = self._starts(outputs), self.problem.starts.shape[0]
+        return jnp.asarray((np.arange(starts)[:, None] * sites + self.windows.site[None, :]).reshape(-1))
 
     def _of_fluxes(
         self,
@@ -188,7 +209,7 @@ class WindowObjective:
         loss: AbstractLoss,
     ) -> tuple[Float[Array, "flux startsite"], Float[Array, "flux startsite"]]:
         """Loss of each flux and number of the steps that count."""
-        problem, starts = self.problem, self.starts
+        problem, starts = self.problem, self._starts(outputs)
         converged = outputs["converged"] > 0.5
         none = jnp.zeros((0, starts * problem.starts.shape[0]), problem.starts.dtype)
         losses, numbers = [], []
@@ -198,7 +219,7 @@ class WindowObjective:
             moments = flux_moments(
                 block_means(outputs[name], counted, problem.average_steps)[0],
                 *block_means(observed, counted, problem.average_steps),
-                column_site=self._column_site(),
+                column_site=self._column_site(outputs),
                 mean=jnp.tile(data.mean[flux], starts),
                 deviation=jnp.tile(data.deviation[flux], starts),
             )

@@ -140,44 +140,55 @@ class Matsiro(AbstractLandModel):
             jnp.asarray([(s.site, s.start) in begins_stretch for s in sources]),
         )
 
-    def trajectory_states(
+    def trajectories(
         self,
-        thetas: Float[Array, "site param"],
+        thetas: Float[Array, "member site param"],
         sites: Sites,
         length: int,
         steps: Sequence[np.ndarray] | None = None,
-    ) -> State:
-        """States at the beginning of every window of :meth:`cut_windows`, spun up, without derivative.
+        names: tuple[str, ...] = (),
+    ) -> tuple[dict[str, Float[np.ndarray, "time memberwindow"]], State]:
+        """Spun-up runs through all windows of :meth:`cut_windows`, without derivative.
 
-        One parameter vector a site, in the order of the windows; soil arrays ``[layer, window]``.
+        The series ``names``, with ``converged`` where there are any, and the states at the beginning of every
+        window, soil arrays ``[layer, member x window]``: the windows of the first member, of the second …
         """
         windows = self.cut_windows(sites, length, steps)
-        starts = np.asarray(windows.start)
-        window_site = np.asarray(windows.site)
-        sources = stretches(sites)
-        forcing = self.forcing(sites, sources)
-        site = np.array([s.site for s in sources])
-        column = self.columns(jax.lax.stop_gradient(thetas)[site], sites, site, np.arange(len(sources)))
-        longest = forcing.air_temperature.shape[0]
+        sources, members = stretches(sites), thetas.shape[0]
+        window_start, window_site = np.asarray(windows.start), np.asarray(windows.site)
+        first = np.array([[source.site, source.start] for source in sources])
+        place = np.array(
+            [
+                np.flatnonzero((first[:, 0] == site) & (first[:, 1] <= start))[-1]
+                for site, start in zip(window_site, window_start, strict=True)
+            ]
+        )
+        begin = window_start - first[place, 1]
+        column_of = (np.arange(members)[:, None] * len(sources) + place[None]).reshape(-1)
+        begins = np.tile(begin, members)
+        site = np.tile([s.site for s in sources], members)
+        member = np.repeat(np.arange(members), len(sources))
+        held = jax.lax.stop_gradient(thetas)[member, site]
+        column = self.columns(held, sites, site, np.tile(np.arange(len(sources)), members))
+        longest = max(source.length for source in sources)
         piece = self._piece(sites, longest)
-        state = self._spun_up(column, forcing, longest, piece)
-        kept: dict[tuple[int, int], State] = {}
-        wanted = {(int(s), int(b)) for s, b in zip(window_site, starts, strict=True)}
-        for begin in range(0, longest, length):
-            here = {
-                index: (source.site, source.start + begin)
-                for index, source in enumerate(sources)
-                if begin < source.length and (source.site, source.start + begin) in wanted
-            }
-            if not here:
+        names = (*names, "converged") if names else ()
+        forcing = self.forcing(sites, sources, int(begin.max()) + length)
+        state = self._spun_up(column, self.forcing(sites, sources), longest, piece, names)
+        order, states = [], []
+        series = {name: np.zeros((length, len(begins)), held.dtype) for name in names}
+        for start in range(0, int(begin.max()) + 1, length):
+            here = np.flatnonzero(begins == start)
+            order.append(here)
+            states.append(jax.tree.map(lambda a, here=here: a[..., column_of[here]], state))
+            if not names and start + length > begin.max():
                 break
-            for index, name in here.items():
-                kept[name] = jax.tree.map(lambda a, index=index: a[..., index], state)
-            part = jax.tree.map(lambda a, begin=begin: a[begin : begin + length], forcing)
-            if part.air_temperature.shape[0] == length:
-                _, state = in_pieces(column, state, part, self.options, names=(), piece=piece)
-        chosen = [kept[(int(s), int(b))] for s, b in zip(window_site, starts, strict=True)]
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=-1), *chosen)
+            part = jax.tree.map(lambda a, start=start: a[start : start + length], forcing)
+            outputs, state = in_pieces(column, state, part, self.options, names=names, piece=piece)
+            for name in names:
+                series[name][:, here] = outputs[name][:, column_of[here]]
+        back = np.argsort(np.concatenate(order))
+        return series, jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1)[..., back], *states)
 
     def run_windows(
         self,
@@ -189,7 +200,7 @@ class Matsiro(AbstractLandModel):
     ) -> tuple[dict[str, Float[Array, "time window"]], State]:
         """Series in all windows side by side and the states at their ends, differentiable in ``thetas``.
 
-        One parameter vector a window; ``state`` from :meth:`trajectory_states`, or the end state of the
+        One parameter vector a window; ``state`` from :meth:`trajectories`, or the end state of the
         window before. Several starting points are several batches: repeat windows and states by ``vmap`` or
         concatenation. ``converged`` is among the series.
         """
