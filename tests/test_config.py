@@ -5,7 +5,7 @@ import yaml
 
 from tilth.config import Experiment
 from tilth.config_files import experiment, read_experiment
-from tilth.parameters.tables import CALIBRATED, parameter_table
+from tilth.parameters.tables import CALIBRATED, SOIL_WATER, parameter_table
 
 FILES = {"files": ["a_Met.nc", "a_Flux.nc"]}
 
@@ -33,6 +33,8 @@ def test_groups_of_parameters_have_names():
     everything = experiment({"sites": [FILES], "parameters": "all"})
     assert everything.space().names == tuple(parameter_table()) and len(everything.space().names) > 30
     assert experiment({"sites": [FILES], "parameters": ["calibrated"]}).space().names == CALIBRATED
+    surface = experiment({"sites": [FILES], "parameters": "surface"}).space().names
+    assert set(everything.space().names) - set(surface) == set(SOIL_WATER)
     assert Experiment.model_validate(everything.record()) == everything
 
 

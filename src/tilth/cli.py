@@ -172,7 +172,12 @@ def calibrate(
     ] = "raw",
     loss: Annotated[str, typer.Option("--loss", help="mse, mse-correlation or kge.")] = "mse",
     parameters: Annotated[
-        str | None, typer.Option("--parameters", help="Parameters to learn, with commas between; or all.")
+        str | None,
+        typer.Option(
+            "--parameters",
+            help="Parameters to learn, with commas between; or calibrated (the 12 of Xie et al. 2025, the "
+            "default), surface (all but those of water in the soil), all.",
+        ),
     ] = None,
     defaults: Defaults = "class",
     verify: Annotated[

@@ -15,7 +15,7 @@ from tilth.data.site_classes import PLANT_CLASSES
 from tilth.data.weather import CLIMATES
 from tilth.parameters.seasonal import seasonal_names
 from tilth.parameters.space import ParameterSpace
-from tilth.parameters.tables import CALIBRATED, parameter_table
+from tilth.parameters.tables import CALIBRATED, SOIL_WATER, parameter_table
 
 Method = Literal["mdpl", "dpl", "direct"]
 METHODS: tuple[Method, ...] = ("mdpl", "dpl", "direct")
@@ -62,15 +62,18 @@ Listed = (BeforeValidator(_several), AfterValidator(_at_least_one))
 
 
 def _named_groups(value: Any) -> Any:
-    """The names behind ``all`` and ``calibrated``."""
-    groups = {"all": tuple(parameter_table()), "calibrated": CALIBRATED}
+    """The names behind ``calibrated``, ``surface`` and ``all``."""
+    everything = tuple(parameter_table())
+    surface = tuple(name for name in everything if name not in SOIL_WATER)
+    groups = {"calibrated": CALIBRATED, "surface": surface, "all": everything}
     if isinstance(value, list | tuple) and len(value) == 1:
         return groups.get(value[0], value)
     return value
 
 
 Parameters = Annotated[tuple[str, ...], BeforeValidator(_named_groups), *Listed]
-"""Names of parameters; ``calibrated``, the 12 of Xie et al. 2025; or ``all`` that the table has."""
+"""Names of parameters, or one of ``calibrated`` (the 12 of Xie et al. 2025), ``all`` that the table has, and
+``surface``, all but those of the flow of water in the soil."""
 
 
 class _Strict(BaseModel):
@@ -176,7 +179,7 @@ class Experiment(_Strict):
     each site of the class (mean), one set learned from all sites of the class (class), or one generator
     trained at all sites (network). ``generator_sees_fluxes``: whether generators read observed fluxes
     beside forcing and attributes.
-    ``parameters`` that are learned are names, ``calibrated`` (the 12 of Xie et al. 2025) or ``all``.
+    ``parameters`` that are learned are names, or one of the groups of :data:`Parameters`.
     Parameters named in ``seasonal`` vary over the year (:mod:`tilth.parameters.seasonal`).
     ``bounds`` narrows the range of parameters, ``values`` (key ``set``) replaces defaults, ``sizes`` single
     sizes of the preset; ``model`` sets options of the land model by name. ``verify`` adds members of the

@@ -46,9 +46,9 @@ class Direct(AbstractCalibrator):
 
     Parameters are free at each site, the same at all sites where they are ``shared``, or come from one
     ``generator`` for all sites where its settings are given. ``window_days`` [d] is the length of windows.
-    Every ``refresh`` steps their states come from a run of the whole record, spun up in full; in between, from
-    the end of the window before. ``starts`` candidates are moved side by side; all but the first start at
-    random with standard deviation ``spread`` in unconstrained space. Handed-on states are those of other
+    Every ``refresh`` steps their states come from a run of the whole record, spun up in full; in between,
+    from the end of the window before. ``starts`` candidates are moved side by side; all but the first start
+    at random with standard deviation ``spread`` in unconstrained space. Handed-on states are those of other
     parameters, and losses that they make small come back with the next run: so all candidates of the steps
     before are run with it, side by side, and judged by their own runs. The best on the inner blocks wins,
     for each site where parameters are free; descent stops after ``patience`` steps without a better one.

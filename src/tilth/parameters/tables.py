@@ -10,6 +10,8 @@ CALIBRATED = (
     "vegh", "rlfv", "rlfn", "tlfn", "vgcov", "cdl", "chl", "vmax0", "gradm", "binter", "effcon", "psicr",
 )  # fmt: skip
 """The 12 parameters that Xie et al. 2025 calibrate (Table 2)."""
+SOIL_WATER = ("soil_b", "soil_psi_saturated", "soil_conductivity", "soil_porosity", "drainage")
+"""Parameters of the flow of water in the soil, whose effects build up over seasons."""
 
 
 @functools.cache
