@@ -125,6 +125,20 @@ def test_windows_in_a_row_are_the_run(model, thetas, sites, run):
             )  # fmt: skip
 
 
+def test_trajectories_are_the_run_cut_into_windows(model, thetas, sites, run):
+    length = DAYS * 48 // 4
+    windows = model.cut_windows(sites, length)
+    series, states = model.trajectories(thetas, sites, length, names=NAMES)
+    shape = (thetas.shape[0], windows.site.size)
+    water = np.asarray(states.canopy_water).reshape(shape) * 1000.0
+    for window, (site, begin) in enumerate(zip(windows.site.tolist(), windows.start.tolist(), strict=True)):
+        for name in ("Qle", "GPP", "SoilMoist"):
+            here = np.moveaxis(series[name], -1, 0).reshape(*shape, length, *series[name].shape[1:-1])
+            np.testing.assert_array_equal(here[:, window], run[name][:, site, begin : begin + length])
+        if begin > 0:
+            np.testing.assert_allclose(water[:, window], run["CanopInt"][:, site, begin - 1], rtol=1e-12)
+
+
 def test_single_precision_keeps_its_budgets(model, records, thetas, run):
     """Surfaces to 5e-2 W m-2 and water to 1e-3 mm a step.
 

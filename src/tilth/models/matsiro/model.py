@@ -74,9 +74,7 @@ class Matsiro(AbstractLandModel):
         longest = max(source.length for source in sources)
         piece = self._piece(sites, longest)
         forcing = self.forcing(sites, sources, -(-longest // piece) * piece)
-        site = np.tile([s.site for s in sources], members)
-        member = np.repeat(np.arange(members), len(sources))
-        column = self.columns(thetas[member, site], sites, site, np.tile(np.arange(len(sources)), members))
+        column = self._of_members(thetas, sites, sources)
         names = (*self.output_names, "converged")
         state = self._spun_up(column, forcing, longest, piece, names)
         outputs, _ = in_pieces(column, state, forcing, self.options, names=names, piece=piece)
@@ -147,7 +145,7 @@ class Matsiro(AbstractLandModel):
         length: int,
         steps: Sequence[np.ndarray] | None = None,
         names: tuple[str, ...] = (),
-    ) -> tuple[dict[str, Float[np.ndarray, "time memberwindow"]], State]:
+    ) -> tuple[dict[str, Float[np.ndarray, "time ... memberwindow"]], State]:
         """Spun-up runs through all windows of :meth:`cut_windows`, without derivative.
 
         The series ``names``, with ``converged`` where there are any, and the states at the beginning of every
@@ -155,40 +153,30 @@ class Matsiro(AbstractLandModel):
         """
         windows = self.cut_windows(sites, length, steps)
         sources, members = stretches(sites), thetas.shape[0]
-        window_start, window_site = np.asarray(windows.start), np.asarray(windows.site)
-        first = np.array([[source.site, source.start] for source in sources])
-        place = np.array(
-            [
-                np.flatnonzero((first[:, 0] == site) & (first[:, 1] <= start))[-1]
-                for site, start in zip(window_site, window_start, strict=True)
-            ]
-        )
-        begin = window_start - first[place, 1]
+        place = _stretches_of(windows, sources)
+        begins = np.tile(np.asarray(windows.start) - np.array([s.start for s in sources])[place], members)
         column_of = (np.arange(members)[:, None] * len(sources) + place[None]).reshape(-1)
-        begins = np.tile(begin, members)
-        site = np.tile([s.site for s in sources], members)
-        member = np.repeat(np.arange(members), len(sources))
-        held = jax.lax.stop_gradient(thetas)[member, site]
-        column = self.columns(held, sites, site, np.tile(np.arange(len(sources)), members))
+        column = self._of_members(jax.lax.stop_gradient(thetas), sites, sources)
         longest = max(source.length for source in sources)
         piece = self._piece(sites, longest)
         names = (*names, "converged") if names else ()
-        forcing = self.forcing(sites, sources, int(begin.max()) + length)
+        last = int(begins.max())
+        forcing = self.forcing(sites, sources, last + length)
         state = self._spun_up(column, self.forcing(sites, sources), longest, piece, names)
-        order, states = [], []
-        series = {name: np.zeros((length, len(begins)), held.dtype) for name in names}
-        for start in range(0, int(begin.max()) + 1, length):
+        order, states, series = [], [], []
+        for start in range(0, last + 1, length):
             here = np.flatnonzero(begins == start)
+            columns = column_of[here]
             order.append(here)
-            states.append(jax.tree.map(lambda a, here=here: a[..., column_of[here]], state))
-            if not names and start + length > begin.max():
+            states.append(jax.tree.map(lambda a, columns=columns: a[..., columns], state))
+            if not names and start + length > last:
                 break
             part = jax.tree.map(lambda a, start=start: a[start : start + length], forcing)
             outputs, state = in_pieces(column, state, part, self.options, names=names, piece=piece)
-            for name in names:
-                series[name][:, here] = outputs[name][:, column_of[here]]
+            series.append({name: outputs[name][..., columns] for name in names})
         back = np.argsort(np.concatenate(order))
-        return series, jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1)[..., back], *states)
+        cut = {name: np.concatenate([one[name] for one in series], axis=-1)[..., back] for name in names}
+        return cut, jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1)[..., back], *states)
 
     def run_windows(
         self,
@@ -208,6 +196,15 @@ class Matsiro(AbstractLandModel):
         column = self.columns(thetas, sites, np.asarray(windows.site), np.arange(count))
         names = (*(names or self.output_names), "converged")
         return integrate(column, state, windows.forcing, self.options, names=names)
+
+    def _of_members(
+        self, thetas: Float[Array, "member site param"], sites: Sites, sources: Sequence[Source]
+    ) -> Column:
+        """Columns of all members, each with all sources."""
+        members = thetas.shape[0]
+        site = np.tile([s.site for s in sources], members)
+        member = np.repeat(np.arange(members), len(sources))
+        return self.columns(thetas[member, site], sites, site, np.tile(np.arange(len(sources)), members))
 
     def _piece(self, sites: Sites, longest: int) -> int:
         """Steps of a piece: five days at the shortest step, or the longest stretch if that is shorter."""
@@ -268,6 +265,17 @@ def stretches(sites: Sites) -> list[Source]:
         stops = [*starts[1:], len(record.time)]
         found += [Source(index, int(a), int(b - a)) for a, b in zip(starts, stops, strict=True)]
     return found
+
+
+def _stretches_of(windows: Windows, sources: Sequence[Source]) -> Int[np.ndarray, " window"]:
+    """The index of the stretch that each window lies in."""
+    site, start = np.array([[source.site, source.start] for source in sources]).T
+    return np.array(
+        [
+            np.flatnonzero((site == own) & (start <= begin))[-1]
+            for own, begin in zip(np.asarray(windows.site), np.asarray(windows.start), strict=True)
+        ]
+    )
 
 
 def source_forcing(
