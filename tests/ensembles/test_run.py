@@ -101,6 +101,12 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path) -> None:
         np.testing.assert_array_equal(resumed.series("Qh", member, 0), whole.series("Qh", member, 0))
 
 
+def test_members_are_shared_evenly_by_batches(tmp_path) -> None:
+    tally = Tally()
+    store = run_ensemble(Counting(tally=tally), THETAS, small_sites(2), tmp_path / "e", chunk=4)
+    assert tally.calls == [3, 3] and store.done.all()
+
+
 def test_one_site_of_one_member_is_the_unit_of_resuming(tmp_path) -> None:
     sites = small_sites(2, 2)
     store = run_ensemble(AnalyticModel(), THETAS, sites, tmp_path / "e")

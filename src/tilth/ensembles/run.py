@@ -42,8 +42,9 @@ def run_ensemble(
 ) -> EnsembleStore:
     """The store with every member run at every site.
 
-    ``thetas`` is ``[member, 1 | site, param]`` (or ``[member, param]``) in physical units. ``chunk`` members
-    are run in one batched call, by default as many as make some 1 000 columns without filling the memory.
+    ``thetas`` is ``[member, 1 | site, param]`` (or ``[member, param]``) in physical units. At most ``chunk``
+    members are run in one batched call, by default as many as make some 1 000 columns without filling the
+    memory; several calls share the members evenly.
     Sites whose records differ much in length are run one group after the other (:func:`groups_by_length`).
     An interrupted run goes on where it stopped, and a store whose members come first in ``thetas`` is
     extended by the others. Raises ``ValueError`` for values outside their bounds, and for a store of another
@@ -68,9 +69,9 @@ def run_ensemble(
     for group in groups_by_length([len(record.time) for record in sites.records]):
         some = sites if len(group) == len(sites.records) else _chosen(sites, group)
         pending = np.flatnonzero(~done[:, group].all(axis=1))
-        # Batches of a design of several have one size, so that a resumed one has the same round-off.
         most = chunk or members_at_once(some)
-        size = most if total > most else len(pending)
+        # Batches of a design of several have one size, so that a resumed one has the same round-off.
+        size = -(-total // -(-total // most)) if total > most else len(pending)
         for start in range(0, len(pending), max(size, 1)):
             members = pending[start : start + size]
             padded = np.pad(members, (0, size - len(members)), mode="edge")
