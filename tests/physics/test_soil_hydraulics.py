@@ -91,3 +91,8 @@ def test_pore_humidity():
     humidity = soil_hydraulics.pore_humidity(potential, temperature)
     np.testing.assert_allclose(np.asarray(humidity), [1.0, np.exp(-9806.65 / (461.5 * 293.15))], rtol=1e-12)
     assert float(soil_hydraulics.pore_humidity(potential, temperature, 287.04)[1]) < float(humidity[1])
+
+
+def test_the_last_water_is_out_of_reach():
+    saturation = jnp.asarray([0.0, 0.02, 0.03, 0.04, 1.0])
+    np.testing.assert_allclose(soil_hydraulics.reachable(saturation), [0.0, 0.0, 0.5, 1.0, 1.0], atol=1e-12)

@@ -200,3 +200,16 @@ def test_one_column_in_many_finds_what_it_finds_alone(solution, column):
         np.tile(solution.unknowns.ground, (40, 1)),
         atol=1e-8,
     )
+
+
+def test_a_lost_column_is_flagged_and_changes_no_other(solver):
+    column = stacked(CASES.values())
+    start = cold_start(column)
+    lost = start._replace(ground=start.ground.at[2].set(jnp.nan))
+    whole, found = solver(column, start), solver(column, lost)
+    assert not found.converged[2] and np.isnan(found.unknowns.ground[2])
+    others = np.arange(7) != 2
+    assert found.converged[others].all()
+    np.testing.assert_allclose(
+        found.unknowns.canopy[others], whole.unknowns.canopy[others], rtol=0, atol=1e-9
+    )

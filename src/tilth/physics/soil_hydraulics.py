@@ -46,6 +46,14 @@ def root_fractions(shallow: PerColumn, deep: PerColumn) -> Array:
     return jnp.stack([*fractions, above])
 
 
+def reachable(saturation: Array) -> Array:
+    """Share of a layer's water [-] that roots and air still get at: one above 4 % saturation, none at 2 %.
+
+    Where the retention curve is flat (small exponents) the potential at 2 % holds nothing back.
+    """
+    return jnp.clip((saturation - LEAST_SATURATION) / LEAST_SATURATION, 0.0, 1.0)
+
+
 def water_stress(
     saturation: PerLayer,
     potential: PerLayer,
@@ -57,12 +65,10 @@ def water_stress(
     """Water stress factor [-] (1 unstressed) and uptake weights of the layers, ``[layer, ...]``.
 
     1/(1 + exp(0.02 (psi_cr - psi))) (SiB2; MATSIRO6 chapter 5), ``potential`` in [m] times
-    ``potential_unit`` (1 for m, 9.80665 for kPa). Below 4 % saturation a layer's uptake fades to zero at
-    2 %, so that roots cannot dry it out.
+    ``potential_unit`` (1 for m, 9.80665 for kPa). Roots cannot dry a layer out (:func:`reachable`).
     """
     sensitivity = sigmoid(STRESS_SLOPE * (potential * potential_unit - critical_potential[None]))
-    reachable = jnp.clip((saturation - LEAST_SATURATION) / LEAST_SATURATION, 0.0, 1.0)
-    weighted = roots * sensitivity * reachable
+    weighted = roots * sensitivity * reachable(saturation)
     total = jnp.sum(weighted, axis=0, keepdims=True)
     tiny = 1e-9
     weights = (weighted + tiny * roots) / (total + tiny * jnp.sum(roots, axis=0, keepdims=True))

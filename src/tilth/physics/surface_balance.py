@@ -228,9 +228,10 @@ def _iterate(column: SurfaceColumn, search: _Search, *, settings: SolverSettings
 
 
 def _fresh(x: Unknowns) -> _Search:
-    large = jnp.full_like(x.ground, jnp.inf)
+    """Before the first iteration; a column that is not finite is lost already and keeps nobody waiting."""
     zero = jnp.zeros_like(x.ground)
-    return _Search(x, x, Unknowns(zero, zero, zero), large, large, jnp.ones_like(zero), jnp.asarray(0))
+    norm = jnp.where(jnp.isfinite(x.ground + x.canopy + x.co2), jnp.inf, zero)
+    return _Search(x, x, Unknowns(zero, zero, zero), norm, norm, jnp.ones_like(zero), jnp.asarray(0))
 
 
 def _loop(

@@ -100,7 +100,7 @@ def ground_influence(
     conduction = soil_heat.conduction(state.soil_water, porosity, dry_conductivity=dry, step=step)
     ice_fraction = jnp.clip(state.soil_ice[0] / top_water, 0.0, 1.0)
     # Over ice the air in the pores is saturated, however little liquid there is.
-    humidity = soil_hydraulics.pore_humidity(
+    humidity = soil_hydraulics.reachable(saturation[0]) * soil_hydraulics.pore_humidity(
         potential[0], state.soil_temperature[0], options.kelvin_gas_constant
     )
     wetness = jnp.clip(top_water / porosity, 0.0, 1.0)
