@@ -28,6 +28,10 @@ class BucketTower(BucketModel):
         kept = {name: series[name] for name in (*self.output_names, "converged") if name in series}
         return EnsembleOutputs(outputs=kept, succeeded=jnp.isfinite(series["Qh"]).all(axis=-1))
 
+    def trajectories(self, thetas, sites, length, steps=None, names=()):
+        outputs, states = super().trajectories(thetas, sites, length, steps, names)
+        return with_energy(outputs), states
+
     def run_windows(self, thetas, sites, windows, state, names=None):
         outputs, ends = super().run_windows(thetas, sites, windows, state, names)
         return with_energy(outputs), ends

@@ -60,7 +60,7 @@ class BucketModel(AbstractLandModel):
             states.append(before[windows.start, windows.site])
             last = outputs["water"].shape[0] - 1
             series.append({n: v[np.minimum(index, last), windows.site[None]] for n, v in outputs.items()})
-        joined = {n: jnp.concatenate([one[n] for one in series], axis=1) for n in (*names, "converged")}
+        joined = {n: jnp.concatenate([one[n] for one in series], axis=1) for n in series[0]}
         return joined, {"water": jnp.concatenate(states)}
 
     def run_windows(self, thetas, sites, windows, state, names=None):

@@ -185,7 +185,9 @@ def _beginning(method: Direct, objective: WindowObjective, candidates: Candidate
 
 def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progress:
     """One step downhill; where states are due to be renewed, what was tried since the last time is judged."""
-    arguments = objective.arguments(now.states, now.limit)
+    # The start has the errors that are allowed: a slope of the penalty there would be chance.
+    limit = now.limit if now.done > 0 else objective.unlimited()
+    arguments = objective.arguments(now.states, limit)
 
     def evaluate(at: Candidates) -> Any:
         return objective.evaluate(at, *arguments)
