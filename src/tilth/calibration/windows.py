@@ -97,9 +97,9 @@ class WindowObjective:
         self._judge = eqx.filter_jit(self._compared)
 
     def judged(self, candidates: Candidates, limit: Guard) -> tuple[Losses, Any]:
-        """The losses of any number of candidates by runs of their own, spun up in full, without derivative.
+        """Losses of any number of candidates by runs of their own, and the states of all their windows.
 
-        And the states at the beginning of all windows of all candidates.
+        The runs are spun up in full and have no derivative.
         """
         outputs, states = self.model.trajectories(
             self.thetas(candidates), self.problem.sites, self.length, self.inside, self.names
