@@ -1,6 +1,5 @@
 from typing import ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,55 +7,16 @@ import pytest
 
 from helpers_calibration import BucketModel, twin_record
 from helpers_models import SPACE
+from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
 from tilth.calibration.base import Problem, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.mdpl import Mdpl
 from tilth.data.containers import Observation, Sites
-from tilth.models.base import AbstractLandModel
 from tilth.networks.training import TrainingSettings
 from tilth.observations.operators import ClosureFactor
 from tilth.observations.splits import split_record
-from tilth.parameters.space import ParameterSpace
 
 KEY = jax.random.key(1)
-POSITIONS = np.array([0.3, 0.7, 0.35])
-
-
-class PerfectSurrogate(AbstractLandModel):
-    """Qle and Qh of a window from its sunshine and warmth, by a function of the parameters."""
-
-    space: ParameterSpace = SPACE
-    tasks: tuple[str, ...] = eqx.field(static=True, default=("Qh", "Qle"))
-    window: int = eqx.field(static=True, default=24)
-    differentiable: ClassVar[bool] = True
-
-    def features(self, sites):
-        names = ("shortwave_down", "air_temperature", "wind_speed")
-        return tuple(np.stack([r.forcing[n] for n in names], 1).astype(np.float32) for r in sites.records)
-
-    def predict_windows(self, theta, features):
-        albedo, slope, wind = (f[:, None] for f in self.space.fraction(theta).astype(jnp.float32).T)
-        absorbed = (1.0 - 0.5 * albedo) * features[..., 0]
-        warmth = jax.nn.sigmoid((features[..., 1] - 285.0) / 5.0)
-        latent = absorbed * warmth * (0.2 + 0.6 * slope)
-        sensible = 0.8 * absorbed - latent + 4.0 * (wind - 0.5) * features[..., 2]
-        return jnp.stack([sensible, latent], axis=-1)
-
-    def run(self, thetas, sites):
-        raise NotImplementedError
-
-
-def observed_record(name="mdpl", seed=0, positions=POSITIONS):
-    """A record observed with the surrogate's own fluxes and a little noise."""
-    record = twin_record(name, 40, seed)
-    surrogate = PerfectSurrogate()
-    features = surrogate.features(Sites.of([record]))[0]
-    theta = SPACE.from_fraction(jnp.asarray(positions))[None]
-    series = np.asarray(surrogate.predict_windows(theta, jnp.asarray(features)[None])[0], float)
-    noise = np.random.default_rng(seed).normal(0.0, 1.0, series.shape)
-    quality = record.observations["Qle"].quality
-    fluxes = {n: Observation(series[:, i] + noise[:, i], quality) for i, n in enumerate(surrogate.tasks)}
-    return record.replace(observations=fluxes)
 
 
 def settings(epochs=40, **choices):
@@ -163,7 +123,7 @@ def test_a_model_that_is_no_surrogate_or_lacks_a_flux_is_refused():
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="drawn_windows must be at least 1 and prior not negative, got 0"):
+    with pytest.raises(ValueError, match="drawn_windows must be at least 1, prior and spread_prior not"):
         Mdpl(drawn_windows=0)
     with pytest.raises(ValueError, match="layers, hidden, window and windows must be at least 1"):
         GeneratorSettings(hidden=0)

@@ -5,9 +5,10 @@ import pytest
 
 from tilth.calibration.direct import Direct
 from tilth.calibration.mdpl import Mdpl
+from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config_files import experiment
 from tilth.data.weather import synthetic_site
-from tilth.pipeline.presets import calibrator, ensemble_design, surrogate_settings
+from tilth.pipeline.presets import SPREAD_PRIORS, calibrator, ensemble_design, surrogate_settings
 from tilth.pipeline.provenance import Stopwatch, provenance, versions
 from tilth.surrogates.architectures import weight_count
 from tilth.surrogates.settings import SingleTaskSizes
@@ -64,6 +65,16 @@ def test_a_generator_sees_fluxes_only_where_it_may():
     blind = settings(pooling="network", **{"generator-sees-fluxes": False})
     for method in ("direct", "mdpl", "dpl"):
         assert calibrator(blind, method).generator.read(("Qle", "Qh")) == ()
+
+
+def test_a_network_for_sites_never_seen_is_watched_at_sites():
+    sites = [{"files": [f"{name}_Met.nc"]} for name in "abc"]
+    blind = {"pooling": "network", "generator-sees-fluxes": False}
+    for method in ("mdpl", "dpl"):
+        rule = calibrator(settings(sites=sites, **blind), method)
+        assert isinstance(rule, WatchedAtSites)
+        assert [each.spread_prior for each in rule.methods] == list(SPREAD_PRIORS)
+        assert isinstance(calibrator(settings(sites=sites, pooling="network"), method), Mdpl)
 
 
 def test_the_single_task_surrogate_differs_in_its_network_only():

@@ -1,6 +1,7 @@
 """One shape of method: a problem and settings in, a result out."""
 
 import abc
+import dataclasses
 import enum
 import hashlib
 from collections.abc import Callable, Sequence
@@ -104,6 +105,25 @@ class Problem(eqx.Module):
     def mapping(self) -> ParameterMap:
         """From offsets of the free parameters to physical values."""
         return ParameterMap(self.model.space, self.starts, self.free)
+
+    @property
+    def learning(self) -> tuple[int, ...]:
+        """Numbers of the sites that are learned from: all but those that :meth:`watched_at` left out."""
+        return tuple(np.flatnonzero(np.asarray(self.targets.fit).any(axis=(0, 2))).tolist())
+
+    def watched_at(self, sites: Sequence[int]) -> "Problem":
+        """The same problem, learned at all sites but ``sites``, by number, whose fluxes watch the learning.
+
+        Raises ``ValueError`` where no site is left to learn from, or none watches.
+        """
+        if not 0 < len(set(sites)) < len(self.sites.records):
+            raise ValueError(
+                f"expected some of {len(self.sites.records)} sites to watch and some to learn from, "
+                f"got {len(set(sites))} that watch"
+            )
+        return dataclasses.replace(
+            self, targets=self.targets.watched_at(sites), guarded=self.guarded.watched_at(sites)
+        )
 
     def identity(self) -> dict[str, Any]:
         """Plain values that tell problems apart, for checkpoints: names, choices and array digests."""

@@ -56,7 +56,9 @@ class Mdpl(AbstractCalibrator):
 
     Each step draws windows to compare with the observations and ``drawn_windows`` of each site for the
     generator, over whose outputs its parameters are averaged. ``prior`` weighs the mean square of the
-    offsets from the defaults in unconstrained space, as in :class:`tilth.calibration.direct.Direct`.
+    offsets from the defaults in unconstrained space, as in :class:`tilth.calibration.direct.Direct`, and
+    ``spread_prior`` that of their deviations from the mean over the sites: the larger it is, the closer is
+    what is learned to one set of offsets that all sites share.
     Where parameters are ``shared``, the generator's outputs are averaged over the sites too, so that all
     have the same offsets from their starts.
     """
@@ -70,12 +72,13 @@ class Mdpl(AbstractCalibrator):
     shared: bool = eqx.field(static=True, default=False)
     drawn_windows: int = 16
     prior: float = 1e-3
+    spread_prior: float = 0.0
 
     def __check_init__(self) -> None:
-        if self.drawn_windows < 1 or self.prior < 0:
+        if self.drawn_windows < 1 or self.prior < 0 or self.spread_prior < 0:
             raise ValueError(
-                "drawn_windows must be at least 1 and prior not negative, got "
-                f"{self.drawn_windows} and {self.prior}"
+                "drawn_windows must be at least 1, prior and spread_prior not negative, got "
+                f"{self.drawn_windows}, {self.prior} and {self.spread_prior}"
             )
 
     def solve(
@@ -90,7 +93,7 @@ class Mdpl(AbstractCalibrator):
         surrogate = _surrogate(problem)
         network_key, train_key = jax.random.split(key)
         encoder = GeneratorEncoder.of(
-            problem.sites.records,
+            [problem.sites.records[site] for site in problem.learning],
             self.generator.read(problem.targets.variables),
             window=self.generator.window,
             limit=self.generator.windows,
@@ -99,7 +102,7 @@ class Mdpl(AbstractCalibrator):
             problem, surrogate.features(problem.sites), surrogate.window, encoder, self.drawn_windows
         )
         network = _fresh(problem, encoder, self.generator, network_key)
-        loss = MdplLoss(problem, surrogate, self.prior, shared=self.shared)
+        loss = MdplLoss(problem, surrogate, self.prior, self.spread_prior, shared=self.shared)
         identity = {"method": repr(self), "problem": problem.identity()}
         header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
         best = _Best(network, loss, source, checkpoint, header)
@@ -146,15 +149,25 @@ class MdplLoss:
     """The loss of a generator on a batch: mean over the sites in it of the mean over their fluxes."""
 
     def __init__(
-        self, problem: Problem, surrogate: WindowSurrogate, prior: float, *, shared: bool = False
+        self,
+        problem: Problem,
+        surrogate: WindowSurrogate,
+        prior: float,
+        spread_prior: float = 0.0,
+        *,
+        shared: bool = False,
     ) -> None:
-        self.problem, self.surrogate, self.prior, self.shared = problem, surrogate, prior, shared
+        self.problem, self.surrogate, self.shared = problem, surrogate, shared
+        self.prior, self.spread_prior, self.learning = prior, spread_prior, np.array(problem.learning)
         self.tasks = [surrogate.tasks.index(name) for name in problem.targets.variables]
 
     def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
-        """The loss with the prior's penalty [-]."""
+        """The loss with the penalties of the priors, on sites that are learned from [-]."""
         offsets, loss = self.parts(network, batch)
-        return loss + jnp.asarray(self.prior, loss.dtype) * jnp.mean(offsets**2).astype(loss.dtype)
+        offsets = offsets[self.learning].astype(loss.dtype)
+        deviations = offsets - offsets.mean(axis=0, keepdims=True)
+        priors = jnp.asarray([self.prior, self.spread_prior], loss.dtype)
+        return loss + priors[0] * jnp.mean(offsets**2) + priors[1] * jnp.mean(deviations**2)
 
     def parts(
         self, network: MdplNetwork, batch: MdplBatch

@@ -34,7 +34,8 @@ class MdplSource:
     """Windows of a problem's calibration part.
 
     ``features`` are the surrogate's ``[time, feature]`` and ``generator_windows`` those of the generator that
-    lie in the blocks to fit, for each site; ``fit`` the first steps of the windows to learn from.
+    lie in the blocks to fit, for each site; ``fit`` the first steps of the windows to learn from, of which
+    the sites ``learning`` have some.
     """
 
     problem: Problem
@@ -44,6 +45,7 @@ class MdplSource:
     generator_windows: Sequence[np.ndarray]
     attributes: np.ndarray
     fit: Sequence[np.ndarray]
+    learning: np.ndarray
     generator_count: int
 
     @classmethod
@@ -66,12 +68,13 @@ class MdplSource:
             generator_windows=[_fitted_windows(encoder, record) for record in records],
             attributes=np.stack([encoder.attributes(record) for record in records]),
             fit=[_starts(counted[s], window, len(r.time)) for s, r in enumerate(records)],
+            learning=np.array(problem.learning),
             generator_count=generator_count,
         )
 
     def draw(self, generator: np.random.Generator, size: int) -> MdplBatch:
-        """A batch of random windows to learn from, sites with equal chances."""
-        site = generator.integers(len(self.fit), size=size)
+        """A batch of random windows to learn from, sites that are learned from with equal chances."""
+        site = self.learning[generator.integers(len(self.learning), size=size)]
         place = generator.random(size)
         start = np.array(
             [self.fit[s][int(p * len(self.fit[s]))] for s, p in zip(site, place, strict=True)], dtype=int
@@ -89,7 +92,8 @@ class MdplSource:
         records = self.problem.sites.records
         seen = np.asarray(self.problem.targets.validation.any(axis=0))
         starts = [_starts(seen[s], self.window, len(r.time)) for s, r in enumerate(records)]
-        share = max(1, WATCHED_WINDOWS // len(records))
+        watching = sum(1 for some in starts if len(some))
+        share = max(1, WATCHED_WINDOWS // max(1, watching))
         starts = [s[:: -(-len(s) // share)] if len(s) else s for s in starts]
         site = np.repeat(np.arange(len(starts)), [len(s) for s in starts])
         if not len(site):

@@ -110,3 +110,23 @@ class Neural(AbstractParameterRule):
                 starts[row] = self.starts[self.names.index(name)]
         mapping = ParameterMap(self.space, jnp.asarray(starts, sites.step.dtype), self.free)
         return mapping.physical(self.generator(self.encoder(sites.records)))[None]
+
+
+class Averaged(AbstractParameterRule):
+    """The mean of what several rules of one ``space`` say, in unconstrained space."""
+
+    rules: tuple[AbstractParameterRule, ...]
+    space: ParameterSpace
+
+    def starting_at(self, names: Sequence[str], starts: Float[np.ndarray, "more param"]) -> "Averaged":
+        """The same rule, whose generators move from ``starts`` at further sites."""
+        moved = tuple(
+            rule.starting_at(names, starts) if isinstance(rule, Neural) else rule for rule in self.rules
+        )
+        return dataclasses.replace(self, rules=moved)
+
+    def __call__(self, sites: Sites) -> Float[Array, "sample site param"]:
+        """The mean vector of each site."""
+        thetas = np.stack([np.asarray(rule(sites)[0], float) for rule in self.rules])
+        means = [mean_theta(self.space, thetas[:, site]) for site in range(thetas.shape[1])]
+        return jnp.asarray(np.stack(means), sites.step.dtype)[None]

@@ -1,5 +1,6 @@
 """The observations of a batch of sites as the losses read them: padded arrays, masks and scales."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -66,6 +67,12 @@ class FluxTargets(eqx.Module):
         if required:
             _refuse_empty(records, variables, fit)
         return cls(tuple(variables), observed, fit, validation, mean, deviation, segment)
+
+    def watched_at(self, sites: Sequence[int]) -> "FluxTargets":
+        """The same observations; those of ``sites``, by number, watch the learning, all others are fitted."""
+        either = self.fit | self.validation
+        watching = np.isin(np.arange(either.shape[1]), sites)[None, :, None]
+        return dataclasses.replace(self, fit=either & ~watching, validation=either & watching)
 
 
 def _refuse_empty(records: Sequence[SiteRecord], variables: Sequence[str], fit: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from tilth.calibration.descent import Adam
 from tilth.calibration.direct import Direct
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.mdpl import Mdpl
+from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord
 from tilth.ensembles.design import around, latin_hypercube, one_at_a_time, sobol
@@ -49,6 +50,9 @@ GENERATORS = {"quick": GeneratorSettings(), "paper": GeneratorSettings(layers=4,
 MDPL_PRIOR = {"quick": 1e-2, "paper": 0.0}
 """Weight of the prior that holds parameters near the default where the fluxes tell less than a small
 surrogate's error; Xie et al. 2025 have none."""
+
+SPREAD_PRIORS = (0.0, 0.1, 1.0)
+"""Weights of the prior on what is particular to a site that a rule for sites never seen is learned with."""
 
 MDPL_TRAINING = {
     "quick": TrainingSettings(epochs=40, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
@@ -118,7 +122,12 @@ def calibrator(experiment: Experiment, method: Method) -> AbstractCalibrator:
     """The settings of a method with the pooling of the experiment."""
     shared = experiment.pooling == "class"
     if method in THROUGH_SURROGATE:
-        return _mdpl(experiment, shared)
+        learner = _mdpl(experiment, shared)
+        for_sites_never_seen = experiment.pooling == "network" and not experiment.generator_sees_fluxes
+        if for_sites_never_seen and len(experiment.sites) > 2:
+            methods = [dataclasses.replace(learner, spread_prior=strength) for strength in SPREAD_PRIORS]
+            return WatchedAtSites(tuple(methods))
+        return learner
     steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
     generator = _generator(experiment) if experiment.pooling == "network" else None
     rate = DIRECT_RATE if generator is None else GENERATOR_RATE

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tilth.calibration.rules import Neural
+from tilth.calibration.rules import Averaged, Neural
 from tilth.config import Experiment, Method
 from tilth.config_kinds import Transfer
 from tilth.data.containers import SiteRecord, Sites
@@ -86,7 +86,7 @@ class Lessons:
         network: Experiment = self.experiment.model_copy(update={"pooling": "network"})
         learned = learn_with(self.model, network, self.method, others, place)
         rule = learned.result.rule
-        if not isinstance(rule, Neural):
+        if not isinstance(rule, Neural | Averaged):
             raise TypeError(f"expected a network that knows new sites, got {type(rule).__name__}")
         rule = rule.starting_at((name,), starting_points(self.experiment, [left_out]))
         unseen = left_out.replace(observations={})  # no flux of the site can enter

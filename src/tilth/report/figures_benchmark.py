@@ -15,7 +15,8 @@ RESOLUTION_WORDS = {
 }  # fmt: skip
 """Resolutions as readers see them; native is that of the record."""
 _OWN = {"default": COLOURS["default"], "default of the site": COLOURS["default_site"]}
-_MORE = (*OTHERS, "#8c564b", "#bcbd22", "#17becf", "#000000")
+_MORE = tuple(colour for colour in OTHERS if colour not in _OWN.values())
+_MORE = (*_MORE, "#8c564b", "#bcbd22", "#17becf", "#000000")
 
 
 def line_name(model: str, trained: str) -> str:

@@ -1,0 +1,115 @@
+"""Learning a rule for sites never seen: watched at sites that are left out of it in turn.
+
+What is learned at a few sites fits those, and its own loss there does not tell how far to trust it elsewhere.
+So the sites are dealt into groups, and for each group rules are learned at the others with several strengths
+of the prior. The epoch and the strength count whose loss at the group is least: cross-validation by sites
+instead of blocks of time (Roberts et al. 2017, doi:10.1111/ecog.02881). A site never seen gets the mean of
+the groups' rules in unconstrained space, as in the bagging of Breiman (1996, doi:10.1007/BF00058655).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
+from tilth.calibration.rules import Averaged
+
+
+class WatchedAtSites(AbstractCalibrator):
+    """The best of ``methods`` for each of ``groups`` groups of sites, and the mean of what they learned.
+
+    Fewer sites than ``groups`` are groups of one; two sites at least are needed. A group at which nothing is
+    better than the start contributes the start.
+    """
+
+    needs_gradient: ClassVar[bool] = True
+    methods: tuple[AbstractCalibrator, ...]
+    groups: int = eqx.field(static=True, default=4)
+
+    def __check_init__(self) -> None:
+        if not self.methods or self.groups < 2:
+            raise ValueError(
+                f"expected a method and two groups at least, got {len(self.methods)} and {self.groups}"
+            )
+
+    def solve(
+        self,
+        problem: Problem,
+        key: PRNGKeyArray,
+        *,
+        checkpoint: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Result:
+        """The mean rule; see :meth:`AbstractCalibrator.solve`. ``ValueError`` for a single site."""
+        groups = _dealt(problem, self.groups)
+        chosen, failed = [], False
+        for number, group in enumerate(groups):
+            found = []
+            for strength, method in enumerate(self.methods):
+                done = number * len(self.methods) + strength
+                found.append(
+                    method.solve(
+                        problem.watched_at(group),
+                        jax.random.fold_in(key, number),
+                        checkpoint=None if checkpoint is None else _numbered(checkpoint, done),
+                        progress=_shifted(progress, done, len(groups) * len(self.methods)),
+                    )
+                )
+            failed = failed or any(result.status is Status.NOT_FINITE for result in found)
+            chosen.append(min(found, key=_watched_loss))
+        gained = any(result.status is Status.SUCCEEDED for result in chosen)
+        status = Status.SUCCEEDED if gained else Status.NO_GAIN
+        return Result(
+            rule=Averaged(tuple(result.rule for result in chosen), problem.model.space),
+            status=Status.NOT_FINITE if failed else status,
+            history=History(
+                np.mean([result.history.loss for result in chosen], axis=0),
+                np.mean([result.history.validation for result in chosen], axis=0),
+            ),
+            closure_factor=_closure_factor(groups, chosen),
+        )
+
+
+def _dealt(problem: Problem, count: int) -> list[list[int]]:
+    """Numbers of the sites of each group; sites of one class go to different groups as far as they can."""
+    records = problem.sites.records
+    if len(records) < 2:
+        raise ValueError(
+            f"{records[0].attributes.name}: expected two sites at least, one to learn from and one that "
+            "watches, got one"
+        )
+    order = sorted(range(len(records)), key=lambda site: records[site].attributes.plant_class)
+    count = min(count, len(records))
+    return [sorted(order[first::count]) for first in range(count)]
+
+
+def _closure_factor(groups: Sequence[Sequence[int]], results: Sequence[Result]) -> np.ndarray | None:
+    """Mean closure factor of each site over the groups that learned from it, None if there are none."""
+    factors = [result.closure_factor for result in results]
+    if any(factor is None for factor in factors):
+        return None
+    learned = np.array([np.array(factor, float) for factor in factors])
+    for row, group in enumerate(groups):
+        learned[row, list(group)] = np.nan
+    return np.nanmean(learned, axis=0)
+
+
+def _watched_loss(result: Result) -> float:
+    """The least loss at the sites that watched."""
+    return float(np.nanmin(result.history.validation))
+
+
+def _numbered(checkpoint: Path, number: int) -> Path:
+    return Path(checkpoint).with_name(f"{Path(checkpoint).stem}-{number}{Path(checkpoint).suffix}")
+
+
+def _shifted(progress: Progress | None, before: int, parts: int) -> Progress | None:
+    """Progress of one of several parts of equal length."""
+    if progress is None:
+        return None
+    return lambda done, total, message: progress(before * total + done, parts * total, message)

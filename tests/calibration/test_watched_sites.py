@@ -1,0 +1,117 @@
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
+from tilth.calibration.base import AbstractCalibrator, History, Problem, Result, Status, calibrate
+from tilth.calibration.generator import GeneratorSettings
+from tilth.calibration.mdpl import Mdpl
+from tilth.calibration.rules import Averaged, Shared
+from tilth.calibration.watched_sites import WatchedAtSites
+from tilth.data.containers import Sites
+from tilth.networks.training import TrainingSettings
+
+KEY = jax.random.key(1)
+SPACE = PerfectSurrogate().space
+BRIEF = TrainingSettings(epochs=6, windows_per_epoch=64, batch_size=32, learning_rate=0.02)
+
+
+def alike(count=4):
+    """Sites that share their parameters, and one more."""
+    return [observed_record(f"S{number}", number) for number in range(count)]
+
+
+def positions(theta):
+    return np.asarray(SPACE.fraction(jnp.asarray(theta)))
+
+
+def problem_of(records):
+    return Problem.of(PerfectSurrogate(), Sites.of(records))
+
+
+def method(**changes):
+    settings = {"generator": GeneratorSettings(hidden=4, sees_fluxes=False), "training": BRIEF, "prior": 0.0}
+    return Mdpl(**{**settings, **changes})
+
+
+def test_sites_that_watch_are_not_learned_from():
+    problem = problem_of(alike())
+    watched = problem.watched_at([1, 3])
+    assert watched.learning == (0, 2) and problem.learning == (0, 1, 2, 3)
+    before, after = problem.targets, watched.targets
+    either = before.fit | before.validation
+    assert np.array_equal(after.fit | after.validation, either)
+    assert not after.fit[:, [1, 3]].any() and not after.validation[:, [0, 2]].any()
+    with pytest.raises(ValueError, match="expected some of 4 sites to watch and some to learn from, got 4"):
+        problem.watched_at(range(4))
+
+
+def test_fluxes_of_a_site_that_watches_change_the_choice_but_not_what_is_learned():
+    records = alike(3)
+    louder = [*records[:2], observed_record("S2", 2, 1.0 - POSITIONS)]
+    histories = [
+        calibrate(problem_of(given).watched_at([2]), method(), key=KEY).history for given in (records, louder)
+    ]
+    assert np.array_equal(histories[0].loss, histories[1].loss)
+    assert not np.array_equal(histories[0].validation, histories[1].validation)
+
+
+def test_what_sites_share_is_found_at_a_site_never_seen(tmp_path):
+    records = alike(5)
+    learner = method(training=TrainingSettings(epochs=30, windows_per_epoch=256, learning_rate=0.02))
+    way = WatchedAtSites((learner,), groups=2)
+    result = calibrate(problem_of(records[:4]), way, key=KEY)
+    assert result.status is Status.SUCCEEDED
+    unseen = records[4].replace(observations={})
+    found = positions(result.rule(Sites.of([unseen]))[0, 0])
+    default = positions(problem_of(records[:1]).starts[0])
+    assert np.abs(found - POSITIONS).max() < 0.5 * np.abs(default - POSITIONS).max()
+
+
+class Told(AbstractCalibrator):
+    """Gives every site a position and does as well at the sites that watch as it is told."""
+
+    needs_gradient: ClassVar[bool] = True
+    position: float
+    losses: dict[tuple[int, ...], float]
+    seen: list[str] = eqx.field(static=True)
+
+    def solve(self, problem, key, *, checkpoint=None, progress=None):
+        watching = tuple(sorted(set(range(len(problem.sites.records))) - set(problem.learning)))
+        self.seen.append(checkpoint.name)
+        progress(1, 1, str(watching))
+        history = History(np.ones(2), np.array([self.losses[watching], np.nan]))
+        rule = Shared(np.asarray(SPACE.from_fraction(jnp.full(3, self.position))))
+        return Result(rule, Status.SUCCEEDED, history)
+
+
+def test_a_group_is_given_what_does_best_there(tmp_path):
+    seen, told = [], []
+    methods = Told(0.2, {(0, 2): 0.5, (1,): 0.9}, seen), Told(0.8, {(0, 2): 0.6, (1,): 0.7}, seen)
+    result = calibrate(
+        problem_of(alike(3)),
+        WatchedAtSites(methods, groups=2),
+        key=KEY,
+        checkpoint=tmp_path / "mdpl.checkpoint",
+        progress=lambda done, total, message: told.append((done, total, message)),
+    )
+    assert positions(result.rule(Sites.of(alike(1)))[0, 0]) == pytest.approx(np.full(3, 0.5))
+    assert seen == [f"mdpl-{number}.checkpoint" for number in range(4)]
+    assert told == [(1, 4, "(0, 2)"), (2, 4, "(0, 2)"), (3, 4, "(1,)"), (4, 4, "(1,)")]
+
+
+def test_rules_are_averaged_in_unconstrained_space():
+    low, high = (np.asarray(SPACE.from_fraction(jnp.full(3, at))) for at in (0.2, 0.8))
+    mean = Averaged((Shared(low), Shared(high)), SPACE)(Sites.of([observed_record()]))[0, 0]
+    assert positions(mean) == pytest.approx(np.full(3, 0.5))
+
+
+def test_a_single_site_and_too_few_groups_are_refused():
+    with pytest.raises(ValueError, match="expected two sites at least, one to learn from"):
+        WatchedAtSites((method(),)).solve(problem_of(alike(1)), jax.random.key(0))
+    with pytest.raises(ValueError, match="two groups at least, got 1 and 1"):
+        WatchedAtSites((method(),), groups=1)
