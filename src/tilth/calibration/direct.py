@@ -164,17 +164,18 @@ def _descended(
 
 
 def _beginning(method: Direct, objective: WindowObjective, candidates: Candidates) -> _Progress:
-    losses, states = objective.judged(candidates, objective.unlimited())
+    tried = jax.tree.map(lambda a: jnp.broadcast_to(a, (method.refresh, *a.shape)), candidates)
+    validation, guard, states = _judged(objective, tried, objective.unlimited())
     unfilled = np.full(method.descent.steps, np.nan)
     return _Progress(
         candidates=candidates,
         memory=method.descent.initial(candidates),
-        states=states,
-        tried=jax.tree.map(lambda a: jnp.broadcast_to(a, (method.refresh, *a.shape)), candidates),
+        states=_of_one(states, 0, method.refresh),
+        tried=tried,
         best=candidates,
-        best_loss=losses.validation,
-        first_loss=losses.validation,
-        limit=jax.tree.map(lambda error: error[:, :1], losses.guard),
+        best_loss=validation[0],
+        first_loss=validation[0],
+        limit=jax.tree.map(lambda error: error[:, :1], guard),
         loss=unfilled,
         validation=unfilled.copy(),
         done=0,
@@ -218,16 +219,34 @@ def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progre
 
 def _renewed(objective: WindowObjective, now: _Progress, count: int) -> _Progress:
     """Judges the last ``count`` candidates by runs of their own and takes the states of the last."""
-    together = jax.tree.map(lambda a: a[:count].reshape(-1, *a.shape[2:]), now.tried)
-    losses, states = objective.judged(together, now.limit)
+    validation, _, states = _judged(objective, now.tried, now.limit)
     best, best_loss, waited = now.best, now.best_loss, now.waited
-    for step, validation in enumerate(jnp.split(losses.validation, count)):
+    for step in range(count):
         one = jax.tree.map(lambda a, step=step: a[step], now.tried)
-        best, best_loss, gained = _better(objective, one, validation, best, best_loss)
+        best, best_loss, gained = _better(objective, one, validation[step], best, best_loss)
         waited = 0 if gained else waited + 1
-    own = jax.tree.leaves(states)[0].shape[-1] // count
-    last = jax.tree.map(lambda a: a[..., -own:], states)
+    last = _of_one(states, count - 1, len(validation))
     return dataclasses.replace(now, states=last, best=best, best_loss=best_loss, waited=waited)
+
+
+def _judged(
+    objective: WindowObjective, tried: Candidates, limit: Guard
+) -> tuple[Float[Array, "step start site"], Guard, Any]:
+    """Losses of everything ``tried`` on the blocks that watch, its errors of guarded fluxes and its states.
+
+    Always of as many candidates as there are steps between two renewals, even where fewer are new: further
+    columns of a run cost less than compiling one of another size.
+    """
+    together = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tried)
+    losses, states = objective.judged(together, limit)
+    count = jax.tree.leaves(tried)[0].shape[0]
+    return losses.validation.reshape(count, -1, losses.validation.shape[1]), losses.guard, states
+
+
+def _of_one(states: Any, place: int, count: int) -> Any:
+    """States of the candidates at one place among ``count``; the axis of windows is last."""
+    own = jax.tree.leaves(states)[0].shape[-1] // count
+    return jax.tree.map(lambda a: a[..., place * own : (place + 1) * own], states)
 
 
 def _better(
