@@ -1,3 +1,4 @@
+import dataclasses
 from typing import ClassVar
 
 import jax
@@ -10,7 +11,9 @@ from helpers_models import SPACE
 from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
 from tilth.calibration.base import Problem, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
-from tilth.calibration.mdpl import Mdpl
+from tilth.calibration.generator_inputs import GeneratorEncoder
+from tilth.calibration.mdpl import Mdpl, MdplLoss
+from tilth.calibration.mdpl_windows import MdplSource
 from tilth.data.containers import Observation, Sites
 from tilth.networks.training import TrainingSettings
 from tilth.observations.operators import ClosureFactor
@@ -147,3 +150,22 @@ def test_methods_with_gradients_refuse_models_without():
     given = Problem.of(Opaque(), Sites.of([observed_record()]))
     with pytest.raises(ValueError, match="Mdpl needs derivatives, which Opaque does not have"):
         calibrate(given, settings(1), key=KEY)
+
+
+def test_relative_losses_are_those_of_the_start_at_each_site():
+    problem = Problem.of(PerfectSurrogate(), Sites.of([observed_record("a", 0), observed_record("b", 1)]))
+    encoder = GeneratorEncoder.of(problem.sites.records, (), window=24, limit=4)
+    source = MdplSource.of(problem, problem.model.features(problem.sites), 24, encoder, 2)
+    found = MdplLoss(problem, problem.model, 0.0).at_start(source)
+    targets = problem.targets
+    for site, features in enumerate(problem.model.features(problem.sites)):
+        series = problem.model.predict_windows(problem.starts[site][None], jnp.asarray(features)[None])[0]
+        expected = []
+        for flux, name in enumerate(targets.variables):
+            counted = (targets.fit | targets.validation)[flux, site]
+            error = np.asarray(series)[:, problem.model.tasks.index(name)] - targets.observed[flux, site]
+            expected.append(np.mean(error[counted] ** 2) / targets.deviation[flux, site] ** 2)
+        assert float(found[site]) == pytest.approx(np.mean(expected), rel=1e-4)
+    brief = dataclasses.replace(settings(epochs=1), relative=True)
+    history = calibrate(problem, brief, key=KEY).history
+    assert 0.5 < history.loss[0] < 1.5, "an untrained generator is almost the start"

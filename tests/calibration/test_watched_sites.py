@@ -63,7 +63,7 @@ def test_fluxes_of_a_site_that_watches_change_the_choice_but_not_what_is_learned
 def test_what_sites_share_is_found_at_a_site_never_seen(tmp_path):
     records = alike(5)
     learner = method(training=TrainingSettings(epochs=30, windows_per_epoch=256, learning_rate=0.02))
-    way = WatchedAtSites((learner,), groups=2)
+    way = WatchedAtSites(learner, groups=2)
     result = calibrate(problem_of(records[:4]), way, key=KEY)
     assert result.status is Status.SUCCEEDED
     unseen = records[4].replace(observations={})
@@ -73,35 +73,45 @@ def test_what_sites_share_is_found_at_a_site_never_seen(tmp_path):
 
 
 class Told(AbstractCalibrator):
-    """Gives every site a position and does as well at the sites that watch as it is told."""
+    """Gives every site a position by the sites that watch."""
 
     needs_gradient: ClassVar[bool] = True
-    position: float
-    losses: dict[tuple[int, ...], float]
+    positions: dict[tuple[int, ...], float]
+    status: dict[tuple[int, ...], Status] = eqx.field(static=True)
     seen: list[str] = eqx.field(static=True)
 
     def solve(self, problem, key, *, checkpoint=None, progress=None):
         watching = tuple(sorted(set(range(len(problem.sites.records))) - set(problem.learning)))
         self.seen.append(checkpoint.name)
-        progress(1, 1, str(watching))
-        history = History(np.ones(2), np.array([self.losses[watching], np.nan]))
-        rule = Shared(np.asarray(SPACE.from_fraction(jnp.full(3, self.position))))
-        return Result(rule, Status.SUCCEEDED, history)
+        progress(1, 2, str(watching))
+        rule = Shared(np.asarray(SPACE.from_fraction(jnp.full(3, self.positions[watching]))))
+        factor = np.full(3, 0.8)
+        factor[list(watching)] = 99.0
+        history = History(np.ones(2), np.full(2, self.positions[watching]))
+        return Result(rule, self.status[watching], history, factor)
 
 
-def test_a_group_is_given_what_does_best_there(tmp_path):
+@pytest.mark.parametrize(
+    ("second", "together"),
+    [(Status.NO_GAIN, Status.SUCCEEDED), (Status.NOT_FINITE, Status.NOT_FINITE)],
+)
+def test_every_group_watches_once_and_the_mean_counts(tmp_path, second, together):
     seen, told = [], []
-    methods = Told(0.2, {(0, 2): 0.5, (1,): 0.9}, seen), Told(0.8, {(0, 2): 0.6, (1,): 0.7}, seen)
+    method = Told({(0, 2): 0.2, (1,): 0.8}, {(0, 2): Status.SUCCEEDED, (1,): second}, seen)
     result = calibrate(
         problem_of(alike(3)),
-        WatchedAtSites(methods, groups=2),
+        WatchedAtSites(method, groups=2),
         key=KEY,
         checkpoint=tmp_path / "mdpl.checkpoint",
         progress=lambda done, total, message: told.append((done, total, message)),
+        throw=False,
     )
+    assert result.status is together
     assert positions(result.rule(Sites.of(alike(1)))[0, 0]) == pytest.approx(np.full(3, 0.5))
-    assert seen == [f"mdpl-{number}.checkpoint" for number in range(4)]
-    assert told == [(1, 4, "(0, 2)"), (2, 4, "(0, 2)"), (3, 4, "(1,)"), (4, 4, "(1,)")]
+    assert result.history.validation == pytest.approx(np.full(2, 0.5))
+    assert result.closure_factor == pytest.approx(np.full(3, 0.8))
+    assert seen == ["mdpl-0.checkpoint", "mdpl-1.checkpoint"]
+    assert told == [(1, 4, "(0, 2)"), (3, 4, "(1,)")]
 
 
 def test_rules_are_averaged_in_unconstrained_space():
@@ -112,6 +122,6 @@ def test_rules_are_averaged_in_unconstrained_space():
 
 def test_a_single_site_and_too_few_groups_are_refused():
     with pytest.raises(ValueError, match="expected two sites at least, one to learn from"):
-        WatchedAtSites((method(),)).solve(problem_of(alike(1)), jax.random.key(0))
-    with pytest.raises(ValueError, match="two groups at least, got 1 and 1"):
-        WatchedAtSites((method(),), groups=1)
+        WatchedAtSites(method()).solve(problem_of(alike(1)), jax.random.key(0))
+    with pytest.raises(ValueError, match="groups: expected 2 at least, got 1"):
+        WatchedAtSites(method(), groups=1)

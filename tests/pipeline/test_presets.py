@@ -8,7 +8,7 @@ from tilth.calibration.mdpl import Mdpl
 from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config_files import experiment
 from tilth.data.weather import synthetic_site
-from tilth.pipeline.presets import SPREAD_PRIORS, calibrator, ensemble_design, surrogate_settings
+from tilth.pipeline.presets import SPREAD_PRIOR, calibrator, ensemble_design, surrogate_settings
 from tilth.pipeline.provenance import Stopwatch, provenance, versions
 from tilth.surrogates.architectures import weight_count
 from tilth.surrogates.settings import SingleTaskSizes
@@ -73,7 +73,7 @@ def test_a_network_for_sites_never_seen_is_watched_at_sites():
     for method in ("mdpl", "dpl"):
         rule = calibrator(settings(sites=sites, **blind), method)
         assert isinstance(rule, WatchedAtSites)
-        assert [each.spread_prior for each in rule.methods] == list(SPREAD_PRIORS)
+        assert rule.method.spread_prior == SPREAD_PRIOR and rule.method.relative
         assert isinstance(calibrator(settings(sites=sites, pooling="network"), method), Mdpl)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import tilth.pipeline.land_model
-import tilth.pipeline.presets
 from bucket_tower import BucketTower
 from tilth.pipeline.sites import read_sites
 from tilth.pipeline.transfer_rules import Lessons, Theta, class_mean
@@ -52,8 +51,7 @@ def test_no_flux_of_a_site_that_is_left_out_enters_its_network(tmp_path):
     assert not np.array_equal(thetas[0][1], thetas[1][1]), "the fluxes of the others do enter"
 
 
-def test_networks_of_both_methods_learn_through_surrogates_of_one_ensemble(tmp_path, monkeypatch):
-    monkeypatch.setattr(tilth.pipeline.presets, "SPREAD_PRIORS", (0.1,))  # each compiles for itself
+def test_networks_of_both_methods_learn_through_surrogates_of_one_ensemble(tmp_path):
     experiment = transfer(method=["mdpl", "dpl"], sites=sites()[:3])
     records = read_sites(experiment)
     written = []

@@ -59,6 +59,8 @@ class Mdpl(AbstractCalibrator):
     offsets from the defaults in unconstrained space, as in :class:`tilth.calibration.direct.Direct`, and
     ``spread_prior`` that of their deviations from the mean over the sites: the larger it is, the closer is
     what is learned to one set of offsets that all sites share.
+    With ``relative`` the loss of each site is divided by that of its start: a site whose fluxes the model
+    cannot reach, because they do not close for instance, does not decide for all.
     Where parameters are ``shared``, the generator's outputs are averaged over the sites too, so that all
     have the same offsets from their starts.
     """
@@ -73,6 +75,7 @@ class Mdpl(AbstractCalibrator):
     drawn_windows: int = 16
     prior: float = 1e-3
     spread_prior: float = 0.0
+    relative: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
         if self.drawn_windows < 1 or self.prior < 0 or self.spread_prior < 0:
@@ -103,6 +106,8 @@ class Mdpl(AbstractCalibrator):
         )
         network = _fresh(problem, encoder, self.generator, network_key)
         loss = MdplLoss(problem, surrogate, self.prior, self.spread_prior, shared=self.shared)
+        if self.relative:
+            loss.unit = loss.at_start(source)
         identity = {"method": repr(self), "problem": problem.identity()}
         header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
         best = _Best(network, loss, source, checkpoint, header)
@@ -159,6 +164,7 @@ class MdplLoss:
     ) -> None:
         self.problem, self.surrogate, self.shared = problem, surrogate, shared
         self.prior, self.spread_prior, self.learning = prior, spread_prior, np.array(problem.learning)
+        self.unit = jnp.ones(len(problem.sites.records))
         self.tasks = [surrogate.tasks.index(name) for name in problem.targets.variables]
 
     def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
@@ -173,17 +179,34 @@ class MdplLoss:
         self, network: MdplNetwork, batch: MdplBatch
     ) -> tuple[Float[Array, "site free"], Float[Array, ""]]:
         """Offsets of the sites' parameters and the loss without penalty [-]."""
-        problem, targets = self.problem, self.problem.targets
         offsets = network.generator(batch.inputs)
         if self.shared:
             offsets = _alike(offsets)
-        thetas = problem.mapping.physical(offsets)
+        per_site, present = self._per_site(self.problem.mapping.physical(offsets), network.closure, batch)
+        per_site = per_site / self.unit.astype(per_site.dtype)
+        return offsets, jnp.sum(per_site) / jnp.maximum(present.sum(), 1.0)
+
+    def at_start(self, source: MdplSource) -> Float[Array, " site"]:
+        """The loss of the start of each site [-], 1 where nothing of it is scored."""
+        batch = source.everywhere()
+        if batch is None:
+            return self.unit
+        batch = jax.tree.map(jnp.asarray, batch)
+        starts = self.problem.mapping.physical(jnp.zeros((len(self.unit), len(self.problem.free))))
+        per_site, present = eqx.filter_jit(self._per_site)(starts, None, batch)
+        return jnp.where((present > 0.0) & (per_site > 0.0), per_site, jnp.ones_like(per_site))
+
+    def _per_site(
+        self, thetas: Float[Array, "site param"], closure: Float[Array, " site"] | None, batch: MdplBatch
+    ) -> tuple[Float[Array, " site"], Float[Array, " site"]]:
+        """The loss at each site, and 1 where anything of it is scored in the batch."""
+        problem, targets = self.problem, self.problem.targets
         series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
         losses, numbers = [], []
         for flux, name in enumerate(targets.variables):
             simulated = series[..., self.tasks[flux]].T
-            if network.closure is not None and name in TURBULENT:
-                factor = closure_factor(network.closure).astype(simulated.dtype)
+            if closure is not None and name in TURBULENT:
+                factor = closure_factor(closure).astype(simulated.dtype)
                 simulated = simulated * factor[batch.site][None, :]
             observed, counts = batch.observed[flux].astype(simulated.dtype), batch.counts[flux]
             moments = flux_moments(
@@ -197,8 +220,7 @@ class MdplLoss:
             numbers.append(moments.count)
         number = jnp.stack(numbers)
         per_site = mean_over_fluxes(jnp.stack(losses), number)
-        present = (number > 0).any(axis=0).astype(per_site.dtype)
-        return offsets, jnp.sum(per_site) / jnp.maximum(present.sum(), 1.0)
+        return per_site, (number > 0).any(axis=0).astype(per_site.dtype)
 
 
 class _Best:

@@ -89,18 +89,22 @@ class MdplSource:
 
     def watched(self) -> MdplBatch | None:
         """Windows of the inner blocks, always the same, with the generator's usual inputs; None if none."""
+        return self._spread_over(self.problem.targets.validation)
+
+    def everywhere(self) -> MdplBatch | None:
+        """Windows of the whole calibration part, in the same way."""
+        return self._spread_over(self.problem.targets.fit | self.problem.targets.validation)
+
+    def _spread_over(self, mask: np.ndarray) -> MdplBatch | None:
         records = self.problem.sites.records
-        seen = np.asarray(self.problem.targets.validation.any(axis=0))
+        seen = np.asarray(mask.any(axis=0))
         starts = [_starts(seen[s], self.window, len(r.time)) for s, r in enumerate(records)]
-        watching = sum(1 for some in starts if len(some))
-        share = max(1, WATCHED_WINDOWS // max(1, watching))
+        share = max(1, WATCHED_WINDOWS // max(1, sum(1 for some in starts if len(some))))
         starts = [s[:: -(-len(s) // share)] if len(s) else s for s in starts]
         site = np.repeat(np.arange(len(starts)), [len(s) for s in starts])
         if not len(site):
             return None
-        return self._batch(
-            self.encoder(records), site, np.concatenate(starts), self.problem.targets.validation
-        )
+        return self._batch(self.encoder(records), site, np.concatenate(starts), mask)
 
     def _batch(
         self, inputs: GeneratorInputs, site: np.ndarray, start: np.ndarray, mask: np.ndarray

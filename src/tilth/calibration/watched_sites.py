@@ -1,10 +1,10 @@
 """Learning a rule for sites never seen: watched at sites that are left out of it in turn.
 
 What is learned at a few sites fits those, and its own loss there does not tell how far to trust it elsewhere.
-So the sites are dealt into groups, and for each group rules are learned at the others with several strengths
-of the prior. The epoch and the strength count whose loss at the group is least: cross-validation by sites
-instead of blocks of time (Roberts et al. 2017, doi:10.1111/ecog.02881). A site never seen gets the mean of
-the groups' rules in unconstrained space, as in the bagging of Breiman (1996, doi:10.1007/BF00058655).
+So the sites are dealt into groups. For each group a rule is learned at the others, and the epoch counts whose
+loss at the group is least: cross-validation by sites instead of blocks of time (Roberts et al. 2017,
+doi:10.1111/ecog.02881). A site never seen gets the mean of the groups' rules in unconstrained space, as in the
+bagging of Breiman (1996, doi:10.1007/BF00058655).
 """
 
 from collections.abc import Sequence
@@ -21,21 +21,19 @@ from tilth.calibration.rules import Averaged
 
 
 class WatchedAtSites(AbstractCalibrator):
-    """The best of ``methods`` for each of ``groups`` groups of sites, and the mean of what they learned.
+    """What ``method`` learns with each of ``groups`` groups of sites left out to watch it, and their mean.
 
     Fewer sites than ``groups`` are groups of one; two sites at least are needed. A group at which nothing is
     better than the start contributes the start.
     """
 
     needs_gradient: ClassVar[bool] = True
-    methods: tuple[AbstractCalibrator, ...]
+    method: AbstractCalibrator
     groups: int = eqx.field(static=True, default=4)
 
     def __check_init__(self) -> None:
-        if not self.methods or self.groups < 2:
-            raise ValueError(
-                f"expected a method and two groups at least, got {len(self.methods)} and {self.groups}"
-            )
+        if self.groups < 2:
+            raise ValueError(f"groups: expected 2 at least, got {self.groups}")
 
     def solve(
         self,
@@ -47,31 +45,25 @@ class WatchedAtSites(AbstractCalibrator):
     ) -> Result:
         """The mean rule; see :meth:`AbstractCalibrator.solve`. ``ValueError`` for a single site."""
         groups = _dealt(problem, self.groups)
-        chosen, failed = [], False
-        for number, group in enumerate(groups):
-            found = []
-            for strength, method in enumerate(self.methods):
-                done = number * len(self.methods) + strength
-                found.append(
-                    method.solve(
-                        problem.watched_at(group),
-                        jax.random.fold_in(key, number),
-                        checkpoint=None if checkpoint is None else _numbered(checkpoint, done),
-                        progress=_shifted(progress, done, len(groups) * len(self.methods)),
-                    )
-                )
-            failed = failed or any(result.status is Status.NOT_FINITE for result in found)
-            chosen.append(min(found, key=_watched_loss))
-        gained = any(result.status is Status.SUCCEEDED for result in chosen)
-        status = Status.SUCCEEDED if gained else Status.NO_GAIN
+        found = [
+            self.method.solve(
+                problem.watched_at(group),
+                jax.random.fold_in(key, number),
+                checkpoint=None if checkpoint is None else _numbered(checkpoint, number),
+                progress=_shifted(progress, number, len(groups)),
+            )
+            for number, group in enumerate(groups)
+        ]
+        ends = {result.status for result in found}
+        status = Status.SUCCEEDED if Status.SUCCEEDED in ends else Status.NO_GAIN
         return Result(
-            rule=Averaged(tuple(result.rule for result in chosen), problem.model.space),
-            status=Status.NOT_FINITE if failed else status,
+            rule=Averaged(tuple(result.rule for result in found), problem.model.space),
+            status=Status.NOT_FINITE if Status.NOT_FINITE in ends else status,
             history=History(
-                np.mean([result.history.loss for result in chosen], axis=0),
-                np.mean([result.history.validation for result in chosen], axis=0),
+                np.mean([result.history.loss for result in found], axis=0),
+                np.mean([result.history.validation for result in found], axis=0),
             ),
-            closure_factor=_closure_factor(groups, chosen),
+            closure_factor=_closure_factor(groups, found),
         )
 
 
@@ -97,11 +89,6 @@ def _closure_factor(groups: Sequence[Sequence[int]], results: Sequence[Result]) 
     for row, group in enumerate(groups):
         learned[row, list(group)] = np.nan
     return np.nanmean(learned, axis=0)
-
-
-def _watched_loss(result: Result) -> float:
-    """The least loss at the sites that watched."""
-    return float(np.nanmin(result.history.validation))
 
 
 def _numbered(checkpoint: Path, number: int) -> Path:

@@ -51,8 +51,10 @@ MDPL_PRIOR = {"quick": 1e-2, "paper": 0.0}
 """Weight of the prior that holds parameters near the default where the fluxes tell less than a small
 surrogate's error; Xie et al. 2025 have none."""
 
-SPREAD_PRIORS = (0.0, 0.1, 1.0)
-"""Weights of the prior on what is particular to a site that a rule for sites never seen is learned with."""
+SPREAD_PRIOR = 10.0
+"""Weight of the prior on what is particular to a site in a rule for sites never seen."""
+UNSEEN_EPOCHS = {"quick": 12, "paper": 200}
+"""Epochs of each of its generators by preset; the best ones come early."""
 
 MDPL_TRAINING = {
     "quick": TrainingSettings(epochs=40, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
@@ -125,8 +127,11 @@ def calibrator(experiment: Experiment, method: Method) -> AbstractCalibrator:
         learner = _mdpl(experiment, shared)
         for_sites_never_seen = experiment.pooling == "network" and not experiment.generator_sees_fluxes
         if for_sites_never_seen and len(experiment.sites) > 2:
-            methods = [dataclasses.replace(learner, spread_prior=strength) for strength in SPREAD_PRIORS]
-            return WatchedAtSites(tuple(methods))
+            epochs = experiment.sizes.generator_epochs or UNSEEN_EPOCHS[experiment.preset]
+            training = dataclasses.replace(learner.training, epochs=epochs)
+            return WatchedAtSites(
+                dataclasses.replace(learner, relative=True, spread_prior=SPREAD_PRIOR, training=training)
+            )
         return learner
     steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
     generator = _generator(experiment) if experiment.pooling == "network" else None
