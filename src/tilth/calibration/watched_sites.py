@@ -3,8 +3,8 @@
 What is learned at a few sites fits those, and its own loss there does not tell how far to trust it elsewhere.
 So the sites are dealt into groups. For each group a rule is learned at the others, and the epoch counts whose
 loss at the group is least: cross-validation by sites instead of blocks of time (Roberts et al. 2017,
-doi:10.1111/ecog.02881). A site never seen gets the mean of the groups' rules in unconstrained space, as in the
-bagging of Breiman (1996, doi:10.1007/BF00058655).
+doi:10.1111/ecog.02881). A site never seen gets the mean of the groups' rules in unconstrained space, as in
+the bagging of Breiman (1996, doi:10.1007/BF00058655).
 """
 
 from collections.abc import Sequence
