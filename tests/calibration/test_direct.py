@@ -186,6 +186,25 @@ def test_a_loss_that_is_not_finite_is_an_error_unless_told_otherwise():
     assert calibrate(given, method, key=KEY, throw=False).status is Status.NOT_FINITE
 
 
+def test_what_was_found_before_a_loss_is_not_finite_is_kept(monkeypatch):
+    calls, advance = [], Adam.advance
+
+    def lost(self, candidates, *given):
+        calls.append(1)
+        moved, memory = advance(self, candidates, *given)
+        return (moved if len(calls) < 9 else jax.tree.map(lambda a: a * jnp.nan, moved)), memory
+
+    def method(steps):
+        return Direct(descent=Adam(steps=steps, schedule="constant"), window_days=10.0)
+
+    whole = calibrate(problem(), method(8), key=KEY)
+    monkeypatch.setattr(Adam, "advance", lost)
+    given = problem()
+    result = calibrate(given, method(20), key=KEY)
+    assert result.status is Status.CUT_SHORT and result.status.gained and len(result.history.loss) == 10
+    np.testing.assert_array_equal(result.rule(given.sites), whole.rule(given.sites))
+
+
 def test_a_model_without_windows_is_refused():
     given = Problem.of(AnalyticModel(), Sites.of([twin_record()]))
     with pytest.raises(TypeError, match="runs windows side by side, got AnalyticModel"):

@@ -30,7 +30,13 @@ class Status(enum.Enum):
 
     SUCCEEDED = "succeeded"
     NO_GAIN = "no step was better than the start on the blocks that watch the learning"
+    CUT_SHORT = "the loss or its gradient stopped being finite; the best before that counts"
     NOT_FINITE = "the loss or its gradient stopped being finite"
+
+    @property
+    def gained(self) -> bool:
+        """Whether something better than the start was found."""
+        return self in (Status.SUCCEEDED, Status.CUT_SHORT)
 
 
 class Problem(eqx.Module):

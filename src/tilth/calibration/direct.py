@@ -99,10 +99,10 @@ class Direct(AbstractCalibrator):
         final = best_start(end.best, end.best_loss, per_site=parameters.per_site)
         lowest = _lowest(end.best_loss, parameters.per_site)
         gained = lowest < _lowest(end.first_loss[:1], parameters.per_site)
-        status = Status.SUCCEEDED if gained.any() else Status.NO_GAIN
+        ends = (Status.SUCCEEDED, Status.NO_GAIN) if end.finite else (Status.CUT_SHORT, Status.NOT_FINITE)
         return Result(
             rule=parameters.rule(problem, final),
-            status=status if end.finite else Status.NOT_FINITE,
+            status=ends[0] if gained.any() else ends[1],
             history=History(end.loss[: end.done].copy(), end.validation[: end.done].copy()),
             closure_factor=None
             if final.closure is None

@@ -293,5 +293,5 @@ def _fresh(
 
 def _status(losses: Float[np.ndarray, " epoch"], best: _Best) -> Status:
     if not np.isfinite(losses).all():
-        return Status.NOT_FINITE
+        return Status.CUT_SHORT if best.loss < best.start else Status.NOT_FINITE
     return Status.SUCCEEDED if best.batch is None or best.loss < best.start else Status.NO_GAIN

@@ -54,8 +54,8 @@ class WatchedAtSites(AbstractCalibrator):
             )
             for number, group in enumerate(groups)
         ]
-        ends = {result.status for result in found}
-        status = Status.SUCCEEDED if Status.SUCCEEDED in ends else Status.NO_GAIN
+        ends = [result.status for result in found]
+        status = Status.SUCCEEDED if any(end.gained for end in ends) else Status.NO_GAIN
         return Result(
             rule=Averaged(tuple(result.rule for result in found), problem.model.space),
             status=Status.NOT_FINITE if Status.NOT_FINITE in ends else status,

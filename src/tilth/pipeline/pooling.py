@@ -49,7 +49,7 @@ def _averaged(
     theta = mean_theta(experiment.space(), np.concatenate([one.thetas for one in learned]))
     results = [one.result for one in learned]
     factors = [r.closure_factor for r in results if r.closure_factor is not None]
-    gained = any(result.status is Status.SUCCEEDED for result in results)
+    gained = any(result.status.gained for result in results)
     result = dataclasses.replace(
         results[0],
         status=Status.SUCCEEDED if gained else Status.NO_GAIN,
