@@ -10,7 +10,7 @@ from tilth.constants import DENSITY_WATER
 from tilth.physics.dual import computed_once
 from tilth.physics.numerics import tridiagonal
 from tilth.physics.soil_heat import LAYER_THICKNESS, node_distances
-from tilth.physics.soil_hydraulics import liquid_saturation
+from tilth.physics.soil_hydraulics import LEAST_SATURATION, liquid_saturation
 from tilth.typing import PerColumn, PerLayer
 
 SUBSTEPS = 3
@@ -149,11 +149,37 @@ def _implicit_step(
     change = [zero, *computed_once(tuple(tridiagonal(lower, diagonal, upper, right))), zero]
     # Moving water by the fluxes at the solution closes the budget whatever the solution's round-off.
     moved = [flow.flux + flow.above * change[k] + flow.below * change[k + 1] for k, flow in enumerate(flows)]
+    moved = _within_reach(moved, sinks, water, ice, soil.porosity, step)
     layers = [
         water[k] + (moved[k + 1] - moved[k] - sinks[k]) * (step / thickness)
         for k, thickness in enumerate(LAYER_THICKNESS)
     ]
     return jnp.stack(layers), -moved[-1] * step * DENSITY_WATER
+
+
+def _within_reach(
+    moved: list[Array], sinks: list[Array], water: Array, ice: Array, porosity: Array, step: Array
+) -> list[Array]:
+    """Upward fluxes [m s-1] over the top of each layer and the bottom of the last, none beyond what is there.
+
+    Where conductivity is large, a linear step can take more out of a layer than it holds. No layer gives more
+    liquid to its neighbours than it has above the least saturation; what enters from above and what roots
+    take stays as it is.
+    """
+    shares = []
+    for k, thickness in enumerate(LAYER_THICKNESS):
+        least = LEAST_SATURATION * jnp.maximum(porosity - ice[k], 0.0)
+        liquid = jnp.maximum(water[k] - ice[k] - least, 0.0)
+        there = jnp.maximum(liquid * (thickness / step) - jnp.maximum(sinks[k], 0.0), 0.0)
+        wanted = jnp.maximum(-moved[k + 1], 0.0)
+        if k > 0:
+            wanted = wanted + jnp.maximum(moved[k], 0.0)
+        enough = wanted <= there
+        shares.append(jnp.where(enough, 1.0, there / jnp.where(enough, 1.0, wanted)))
+    limited = [moved[0]]
+    for k in range(1, len(LAYER_THICKNESS)):
+        limited.append(moved[k] * jnp.where(moved[k] > 0.0, shares[k], shares[k - 1]))
+    return [*limited, moved[-1] * shares[-1]]
 
 
 def _supersaturation(water: list[Array], porosity: Array) -> tuple[list[Array], Array]:
