@@ -124,15 +124,10 @@ def calibrator(experiment: Experiment, method: Method) -> AbstractCalibrator:
     """The settings of a method with the pooling of the experiment."""
     shared = experiment.pooling == "class"
     if method in THROUGH_SURROGATE:
-        learner = _mdpl(experiment, shared)
         for_sites_never_seen = experiment.pooling == "network" and not experiment.generator_sees_fluxes
         if for_sites_never_seen and len(experiment.sites) > 2:
-            epochs = experiment.sizes.generator_epochs or UNSEEN_EPOCHS[experiment.preset]
-            training = dataclasses.replace(learner.training, epochs=epochs)
-            return WatchedAtSites(
-                dataclasses.replace(learner, relative=True, spread_prior=SPREAD_PRIOR, training=training)
-            )
-        return learner
+            return _watched_at_sites(experiment)
+        return _mdpl(experiment, shared)
     steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
     generator = _generator(experiment) if experiment.pooling == "network" else None
     rate = DIRECT_RATE if generator is None else GENERATOR_RATE
@@ -158,3 +153,13 @@ def _mdpl(experiment: Experiment, shared: bool) -> Mdpl:
     training = dataclasses.replace(training, epochs=sizes.generator_epochs or training.epochs)
     prior = MDPL_PRIOR[experiment.preset]
     return Mdpl(generator=_generator(experiment), training=training, prior=prior, shared=shared)
+
+
+def _watched_at_sites(experiment: Experiment) -> WatchedAtSites:
+    """A network for sites never seen."""
+    learner = _mdpl(experiment, shared=False)
+    epochs = experiment.sizes.generator_epochs or UNSEEN_EPOCHS[experiment.preset]
+    training = dataclasses.replace(learner.training, epochs=epochs)
+    return WatchedAtSites(
+        dataclasses.replace(learner, relative=True, spread_prior=SPREAD_PRIOR, training=training)
+    )

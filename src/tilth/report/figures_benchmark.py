@@ -15,8 +15,8 @@ RESOLUTION_WORDS = {
 }  # fmt: skip
 """Resolutions as readers see them; native is that of the record."""
 _OWN = {"default": COLOURS["default"], "default of the site": COLOURS["default_site"]}
-_MORE = tuple(colour for colour in OTHERS if colour not in _OWN.values())
-_MORE = (*_MORE, "#8c564b", "#bcbd22", "#17becf", "#000000")
+_FURTHER = ("#8c564b", "#bcbd22", "#17becf", "#000000")
+_MORE = tuple(colour for colour in (*OTHERS, *_FURTHER) if colour not in _OWN.values())
 
 
 def line_name(model: str, trained: str) -> str:
