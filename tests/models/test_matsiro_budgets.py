@@ -139,6 +139,7 @@ def test_trajectories_are_the_run_cut_into_windows(model, thetas, sites, run):
             np.testing.assert_allclose(water[:, window], run["CanopInt"][:, site, begin - 1], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_single_precision_keeps_its_budgets(model, records, thetas, run):
     """Surfaces to 5e-2 W m-2 and water to 1e-3 mm a step.
 

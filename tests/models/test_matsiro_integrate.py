@@ -1,4 +1,4 @@
-"""Runs whose states are too many to keep: cut into blocks, they are the same runs."""
+"""Runs cut into blocks, where their states are too many to keep, or into pieces: they are the same runs."""
 
 import jax
 import jax.numpy as jnp
@@ -58,3 +58,27 @@ def test_pieces_are_the_run():
         np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-12, atol=1e-12)
     for kept, again in zip(jax.tree.leaves(last), jax.tree.leaves(end), strict=True):
         np.testing.assert_allclose(np.asarray(again), np.asarray(kept), rtol=1e-12, atol=1e-12)
+
+
+def test_every_piece_is_given_its_state_by_the_host(monkeypatch):
+    """Code would be compiled anew for the state of the piece before, which is spread over devices."""
+    sites = Sites.of([season("continental", "woodland", 80, 3)])
+    model = Matsiro(box())
+    forcing = source_forcing(sites, stretches(sites))
+    column = model.columns(jnp.asarray(defaults(box(), sites)), sites, np.array([0]), np.array([0]))
+    state = initial_state(jnp.mean(forcing.air_temperature, axis=0), column.parameters["soil_porosity"])
+    given = []
+
+    def of_a_piece(column, state, forcing, options, *, names):
+        given.append(jax.tree.leaves(state))
+        steps = forcing.air_temperature.shape[0]
+        return {name: jnp.zeros((steps, 1)) for name in names}, jax.tree.map(
+            lambda a: jnp.asarray(a) + 1, state
+        )
+
+    monkeypatch.setattr(integrate, "integrate", of_a_piece)
+    series, end = integrate.in_pieces(column, state, forcing, model.options, names=("Qle",), piece=48)
+    assert series["Qle"].shape == (144, 1) and len(given) == 3
+    assert all(isinstance(leaf, np.ndarray) for leaves in given for leaf in leaves)
+    for start, last in zip(jax.tree.leaves(state), jax.tree.leaves(end), strict=True):
+        np.testing.assert_array_equal(np.asarray(last), np.asarray(start) + 3)

@@ -15,6 +15,8 @@ from tilth.parameters.tables import parameter_table
 
 BASE = ("vmax0", "gradm")
 VARYING = (*BASE, "vmax0.seasonal_cos", "vmax0.seasonal_sin", "gradm.lai_slope")
+DAYS = 5
+"""As long as a piece of a run, whose code is that of other small runs."""
 PLAIN, SEASONAL = ParameterSpace.select(BASE), ParameterSpace.select(VARYING)
 
 
@@ -64,7 +66,7 @@ class Runs:
 
     def __init__(self):
         self.sites = Sites.of(
-            [season("temperate", "cultivation", 160, 2), season("semi-arid", "grassland", 200, 2)]
+            [season("temperate", "cultivation", 160, DAYS), season("semi-arid", "grassland", 200, DAYS)]
         )
         self.start = defaults(SEASONAL, self.sites)
         moved = self.start.copy()
@@ -77,7 +79,7 @@ class Runs:
         return {name: np.asarray(outputs[name]) for name in ("Qle", "Qh")}
 
     def of_the_day(self):
-        """Values that the varying parameters have in the middle of the two days."""
+        """Values that the varying parameters have in the middle of these days."""
         fixed = self.start[:, :2].copy()
         for index, record in enumerate(self.sites.records):
             angle = np.cos(season_angle(record.time).mean())
@@ -93,8 +95,8 @@ def test_runs_without_amplitude_are_the_same_to_the_last_bit_and_others_follow_t
     for name, varying in runs.varying.items():
         assert (plain[name][0] == varying[0]).all()
         assert np.abs(varying[1] - varying[0]).max() > 2.0
-        # Over two days the cosine changes by a few hundredths.
-        assert np.abs(plain[name][1] - varying[1]).max() < 0.5
+        # Over five days the cosine changes by less than a tenth.
+        assert np.abs(plain[name][1] - varying[1]).max() < 1.0
 
 
 def test_derivatives_of_amplitudes_are_differences():

@@ -56,7 +56,9 @@ def cold_start(column):
 @pytest.fixture(scope="module")
 def solver():
     """One compiled solver for every test: seven columns."""
-    return jax.jit(lambda column, guess: solve_surface(column, guess, settings=SolverSettings()))
+    compiled = jax.jit(lambda column, guess: solve_surface(column, guess, settings=SolverSettings()))
+    # A weak type would be other code.
+    return lambda *given: compiled(*jax.tree.map(lambda a: jnp.asarray(a, a.dtype), given))
 
 
 @pytest.fixture(scope="module")

@@ -51,8 +51,9 @@ def test_no_flux_of_a_site_that_is_left_out_enters_its_network(tmp_path):
     assert not np.array_equal(thetas[0][1], thetas[1][1]), "the fluxes of the others do enter"
 
 
-def test_networks_of_both_methods_learn_through_surrogates_of_one_ensemble(tmp_path):
-    experiment = transfer(method=["mdpl", "dpl"], sites=sites()[:3])
+@pytest.mark.parametrize("methods", [["dpl"], pytest.param(["mdpl", "dpl"], marks=pytest.mark.slow)])
+def test_networks_of_both_methods_learn_through_surrogates_of_one_ensemble(tmp_path, methods):
+    experiment = transfer(method=methods, sites=sites()[:3])
     records = read_sites(experiment)
     written = []
     for method in experiment.method:
@@ -71,7 +72,7 @@ def test_networks_of_both_methods_learn_through_surrogates_of_one_ensemble(tmp_p
         inside = lessons.regions["SY-A"].position(theta.vector).inside
         assert any("outside the region" in note for note in theta.notes) == (not inside)
         written.append((tmp_path / "ensembles" / "ensemble-nested.zarr" / "zarr.json").stat().st_mtime_ns)
-    assert written[0] == written[1]
+    assert len(set(written)) == 1
 
 
 def test_parameters_outside_what_the_surrogate_was_trained_in_are_marked(tmp_path):

@@ -116,7 +116,14 @@ def test_default_parameters_alone_and_text_of_the_user_escaped(tmp_path):
     assert Outline(page).open == []
 
 
-def test_several_sites(tmp_path):
+@pytest.fixture
+def few_figures(monkeypatch):
+    """Pages of sites without the figures that take longest to draw; other tests look at those."""
+    for name in ("series_figures", "agreement_figures"):
+        monkeypatch.setattr(f"tilth.report.page_figures.{name}", lambda *given: [])
+
+
+def test_several_sites(tmp_path, few_figures):
     for number, name in enumerate(("AA-One", "BB-Two")):
         folder = write_made_up_run(tmp_path / "sites" / name, days=60, seed=number)
         facts = read_facts(folder / "run.json")
@@ -139,7 +146,7 @@ def test_several_sites(tmp_path):
     assert "At a bound" in page and "Within classes" in page
 
 
-def test_methods_are_not_mixed_in_means(tmp_path):
+def test_methods_are_not_mixed_in_means(tmp_path, few_figures):
     for name, method in (("AA-One", "direct"), ("AA-Two", "mdpl"), ("BB-One", "direct"), ("BB-Two", "mdpl")):
         folder = write_made_up_run(tmp_path / "sites" / name, days=60, seed=len(name) + ord(name[0]))
         facts = read_facts(folder / "run.json")

@@ -69,10 +69,12 @@ def in_pieces(
     parts: list[dict[str, np.ndarray]] = []
     for begin in range(0, series.air_temperature.shape[0], piece):
         part = jax.tree.map(lambda a, begin=begin: a[begin : begin + piece], series)
+        # By way of the host: code is compiled anew for a state that is spread over devices.
+        state = jax.tree.map(np.asarray, state)
         outputs, state = integrate(column, state, part, options, names=computed)
         parts.append({name: np.asarray(outputs[name])[..., :count] for name in names})
     joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
-    return joined, jax.tree.map(lambda a: a[..., :count], state)
+    return joined, jax.tree.map(lambda a: jnp.asarray(np.asarray(a)[..., :count]), state)
 
 
 @eqx.filter_jit
