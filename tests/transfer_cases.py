@@ -27,5 +27,6 @@ def transfer(**changes):
         "kind": "transfer",
         "sites": sites(**{"SY-B": {"in-means": False}}),
         "parameters": ["rlfv", "gradm", "vgcov"],
+        "sizes": {"direct-iterations": 2},
     }
     return twin_experiment(**{**given, **changes})

@@ -97,6 +97,7 @@ def test_outputs_are_consistent(run):
     assert run["Qs"].min() >= 0.0 and run["Qsb"].min() >= 0.0
 
 
+@pytest.mark.slow
 def test_windows_in_a_row_are_the_run(model, thetas, sites, run):
     """Each window from the end of the one before; 24 columns on one device against 48 on two."""
     length = DAYS * 48 // 4

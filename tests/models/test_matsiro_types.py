@@ -25,7 +25,10 @@ OTHER_CHOICES = {
 }
 
 
-@pytest.mark.parametrize("choices", [{}, OTHER_CHOICES], ids=["default", "other"])
+@pytest.mark.parametrize(
+    "choices",
+    [pytest.param({}, id="default"), pytest.param(OTHER_CHOICES, id="other", marks=pytest.mark.slow)],
+)
 def test_series_states_and_gradients_keep_their_precision(choices):
     dtype = jnp.float32  # the precision that a stray default would widen
     record = synthetic_site("XX-Wod", plant_class="woodland", climate="continental", years=0.02, seed=1)
