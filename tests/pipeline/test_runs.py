@@ -81,7 +81,7 @@ def test_mdpl_learns_through_its_surrogate(tmp_path, quick_report):
     assert (folder / "checkpoints" / "ensemble-nested.zarr").is_dir()
 
 
-@pytest.mark.parametrize("method", ["direct", "mdpl", "dpl"])
+@pytest.mark.parametrize("method", ["direct", "mdpl", pytest.param("dpl", marks=pytest.mark.slow)])
 def test_an_interrupted_calibration_resumes_with_identical_results(tmp_path, method, quick_report):
     settings = twin_experiment(method=method)
     straight = calibrate(settings, tmp_path / "straight")
@@ -185,7 +185,7 @@ def test_sites_can_share_one_network(tmp_path, quick_report):
     assert not np.array_equal(values.loc["SY-1"], values.loc["SY-2"])
 
 
-@pytest.mark.parametrize("method", ["direct", "mdpl"])
+@pytest.mark.parametrize("method", ["direct", pytest.param("mdpl", marks=pytest.mark.slow)])
 def test_sites_of_a_class_can_share_one_set(tmp_path, quick_report, method):
     run_experiment(two_sites(pooling="class", method=method), tmp_path / "out")
     values = learned_values(tmp_path / "out")
@@ -209,6 +209,7 @@ def test_the_mean_of_a_class_is_that_of_its_sites(tmp_path, quick_report):
     assert set(history["stage"]) == {"SY-1 direct", "SY-2 direct"}
 
 
+@pytest.mark.slow
 def test_surrogates_of_a_mean_have_an_ensemble_for_each_site(tmp_path, quick_report):
     run_experiment(two_sites(pooling="mean", method="dpl"), tmp_path / "out")
     costs = pd.read_csv(tmp_path / "out" / "costs.csv").set_index(["method", "stage"])

@@ -118,6 +118,7 @@ def test_finished_runs_give_the_parameters_of_their_sites(tmp_path, monkeypatch)
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_transfer_goes_on_with_what_it_has_learned(tmp_path, monkeypatch, weeks):
     monkeypatch.setattr("tilth.pipeline.transfer_tables.write_report", lambda folder: None)
 
