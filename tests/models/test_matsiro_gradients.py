@@ -9,13 +9,13 @@ from matsiro_cases import defaults, season
 
 from tilth.data.containers import Sites
 from tilth.models.matsiro.integrate import in_pieces
-from tilth.models.matsiro.model import Matsiro
+from tilth.models.matsiro.model import SECONDS_PER_PIECE, Matsiro
 from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.state import initial_state
 from tilth.parameters.space import ParameterSpace
 from tilth.parameters.tables import CALIBRATED
 
-DAYS = 5
+DAYS = SECONDS_PER_PIECE // 86400
 """A piece of a run, so that differences take the code of small runs."""
 OTHERS = ("lai_scale", "soil_b", "soil_conductivity", "soil_resistance", "snow_albedo_visible", "emissivity")
 VARYING = ("vmax0.seasonal_cos", "vmax0.seasonal_sin", "gradm.lai_slope")

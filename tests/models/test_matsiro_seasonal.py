@@ -7,7 +7,7 @@ import pytest
 from matsiro_cases import defaults, season
 
 from tilth.data.containers import Sites
-from tilth.models.matsiro.model import Matsiro
+from tilth.models.matsiro.model import SECONDS_PER_PIECE, Matsiro
 from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.seasonal import Variation, depends_on_season, season_angle, shifted
 from tilth.parameters.space import ParameterSpace
@@ -15,7 +15,7 @@ from tilth.parameters.tables import parameter_table
 
 BASE = ("vmax0", "gradm")
 VARYING = (*BASE, "vmax0.seasonal_cos", "vmax0.seasonal_sin", "gradm.lai_slope")
-DAYS = 5
+DAYS = SECONDS_PER_PIECE // 86400
 """As long as a piece of a run, whose code is that of other small runs."""
 PLAIN, SEASONAL = ParameterSpace.select(BASE), ParameterSpace.select(VARYING)
 

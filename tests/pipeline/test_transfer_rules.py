@@ -52,7 +52,7 @@ def test_no_flux_of_a_site_that_is_left_out_enters_its_network(tmp_path):
 
 
 @pytest.mark.parametrize("methods", [["dpl"], pytest.param(["mdpl", "dpl"], marks=pytest.mark.slow)])
-def test_networks_of_both_methods_learn_through_surrogates_of_one_ensemble(tmp_path, methods):
+def test_networks_learn_through_surrogates_of_one_ensemble(tmp_path, methods):
     experiment = transfer(method=methods, sites=sites()[:3])
     records = read_sites(experiment)
     written = []
