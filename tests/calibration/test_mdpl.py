@@ -1,6 +1,7 @@
 import dataclasses
 from typing import ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +13,9 @@ from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
 from tilth.calibration.base import Problem, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.generator_inputs import GeneratorEncoder
-from tilth.calibration.mdpl import Mdpl, MdplLoss
+from tilth.calibration.guard import STRENGTH
+from tilth.calibration.mdpl import Mdpl
+from tilth.calibration.mdpl_loss import MdplLoss, guarded_at_start
 from tilth.calibration.mdpl_windows import MdplSource
 from tilth.data.containers import Observation, Sites
 from tilth.networks.training import TrainingSettings
@@ -152,11 +155,16 @@ def test_methods_with_gradients_refuse_models_without():
         calibrate(given, settings(1), key=KEY)
 
 
+def source_of(problem, encoder):
+    features = problem.model.features(problem.sites)
+    at_start = guarded_at_start(problem, problem.model, features)
+    return MdplSource.of(problem, features, at_start, window=24, encoder=encoder, generator_count=2)
+
+
 def test_relative_losses_are_those_of_the_start_at_each_site():
     problem = Problem.of(PerfectSurrogate(), Sites.of([observed_record("a", 0), observed_record("b", 1)]))
     encoder = GeneratorEncoder.of(problem.sites.records, (), window=24, limit=4)
-    source = MdplSource.of(problem, problem.model.features(problem.sites), 24, encoder, 2)
-    found = MdplLoss(problem, problem.model, 0.0).at_start(source)
+    found = MdplLoss(problem, problem.model, 0.0).at_start(source_of(problem, encoder))
     targets = problem.targets
     for site, features in enumerate(problem.model.features(problem.sites)):
         series = problem.model.predict_windows(problem.starts[site][None], jnp.asarray(features)[None])[0]
@@ -169,3 +177,58 @@ def test_relative_losses_are_those_of_the_start_at_each_site():
     brief = dataclasses.replace(settings(epochs=1), relative=True)
     history = calibrate(problem, brief, key=KEY).history
     assert 0.5 < history.loss[0] < 1.5, "an untrained generator is almost the start"
+
+
+class Radiating(PerfectSurrogate):
+    """Net radiation too, of which a lower albedo absorbs more."""
+
+    tasks: tuple[str, ...] = eqx.field(static=True, default=("Qh", "Qle", "Rnet"))
+
+    def predict_windows(self, theta, features):
+        absorbed = (1.0 - 0.5 * self.space.fraction(theta)[:, :1].astype(jnp.float32)) * features[..., 0]
+        return jnp.concatenate([super().predict_windows(theta, features), absorbed[..., None]], axis=-1)
+
+
+def guarded_problem(guarded=("Rnet",)):
+    """The fluxes are those of other parameters, net radiation is that of the start, 10 W m-2 off."""
+    record, surrogate = observed_record(), Radiating()
+    sites = Sites.of([record])
+    start = np.array([[0.25, 9.0, 6e-5]])
+    series = surrogate.predict_windows(jnp.asarray(start), jnp.asarray(surrogate.features(sites)[0])[None])
+    radiation = Observation(np.asarray(series[0, :, 2], float) + 10.0, record.observations["Qle"].quality)
+    record = record.replace(observations={**record.observations, "Rnet": radiation})
+    return Problem.of(surrogate, Sites.of([record]), starts=start, guarded=guarded)
+
+
+def radiation_error(problem, theta):
+    """Mean square error of net radiation on the calibration part."""
+    record = problem.sites.records[0]
+    features = jnp.asarray(problem.model.features(problem.sites)[0])[None]
+    series = problem.model.predict_windows(jnp.asarray(theta), features)[0, :, 2]
+    counted = record.scored("Rnet") & split_record(record).calibration
+    return float(np.mean((np.asarray(series) - record.observations["Rnet"].value)[counted] ** 2))
+
+
+def test_a_guarded_flux_costs_what_its_error_exceeds_that_of_the_start():
+    given, start = guarded_problem(), guarded_problem().starts
+    encoder = GeneratorEncoder.of(given.sites.records, (), window=24, limit=4)
+    batch = jax.tree.map(jnp.asarray, source_of(given, encoder).everywhere())
+    minding = MdplLoss(given, given.model, 0.0)
+    bare = MdplLoss(dataclasses.replace(given, guarded=guarded_problem(()).guarded), given.model, 0.0)
+    moved = SPACE.from_fraction(jnp.asarray(POSITIONS))[None].astype(start.dtype)
+    costs = [
+        minding._per_site(at, None, batch)[0] - bare._per_site(at, None, batch)[0] for at in (start, moved)
+    ]
+    excess = radiation_error(given, moved) / radiation_error(given, start) - 1.0
+    assert excess > 0.5
+    np.testing.assert_allclose(costs, [[0.0], [STRENGTH * excess]], rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_learned_through_a_surrogate_minds_the_guard():
+    errors = []
+    for guarded in ((), ("Rnet",)):
+        given = guarded_problem(guarded)
+        theta = calibrate(given, settings(20), key=KEY).rule(given.sites)[0]
+        errors.append(radiation_error(given, theta) / radiation_error(given, given.starts))
+    assert errors[0] > 1.5, "the fluxes alone want radiation that the site does not have"
+    assert errors[1] < 1.1

@@ -45,18 +45,20 @@ def test_a_network_on_every_design_is_audited_and_calibrated_through(tmp_path):
     )
     assert not any(message.startswith("1/2") for message in told)
     table = pd.read_csv(tmp_path / "out" / "surrogates.csv")
-    assert set(COLUMNS) <= set(table.columns) and len(table) == 2 * 2
+    assert set(COLUMNS) <= set(table.columns) and len(table) == 2 * 4
     members = table.groupby("design")["members"].first()
     assert dict(members) == {"nested": 8, "one-at-a-time": 1 + 3 * 4}
     np.testing.assert_allclose(
         table["box_of_observation_error"], table["box_rmse"] / table["observation_error"]
     )
-    assert (table["error_origin"] == "rule").all()  # the twin has no noise: the rule stands in
+    turbulent = table["flux"].isin(["Qle", "Qh"])
+    assert (table["error_origin"][turbulent] == "rule").all()  # the twin has no noise: the rule stands in
+    assert table["near_passes"][~turbulent].isna().all() and not table["near_passes"][turbulent].isna().any()
     assert not any((tmp_path / "out" / "checkpoints").rglob("*.zarr"))
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
     assert facts["options"]["kind"] == "surrogate-audit" and facts["near_limit"] == 0.5
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "single-task on one-at-a-time" in page and page.count("data:image") == 4
+    assert "single-task on one-at-a-time" in page and page.count("data:image") == 2 * 2 + 2
     before = page
     write_report(tmp_path / "out")
     assert (tmp_path / "out" / "report.html").read_text() == before

@@ -3,52 +3,28 @@
 Xie et al. 2025 (egusphere-2025-3301), equation 2 and section 2.4.3. The surrogate of all fluxes takes the
 place of the land model; its weights stay as they are, and the error of its fluxes against the observed ones
 trains the generator. Learning is watched on the inner blocks of the calibration part: the generator of the
-epoch with the least loss there is what is learned, so that longer training cannot make it worse.
+epoch with the least loss there is what is learned, so that longer training cannot make it worse. Of the
+guarded fluxes (:mod:`tilth.calibration.guard`) it minds those that the surrogate simulates.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
 from tilth.calibration.candidates import closure_factor, unit_factor
 from tilth.calibration.generator import Generator, GeneratorSettings, feature_count
 from tilth.calibration.generator_inputs import GeneratorEncoder
-from tilth.calibration.mdpl_windows import MdplBatch, MdplSource
+from tilth.calibration.mdpl_loss import MdplLoss, MdplNetwork, WindowSurrogate, alike, guarded_at_start
+from tilth.calibration.mdpl_windows import MdplSource
 from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
-from tilth.data.containers import Sites
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 from tilth.networks.training import TrainingSettings, train
-from tilth.observations.averaging import block_means
-from tilth.observations.losses import flux_moments, mean_over_fluxes
-from tilth.observations.operators import TURBULENT
-
-
-@runtime_checkable
-class WindowSurrogate(Protocol):
-    """A trained surrogate, as :class:`tilth.surrogates.land_model.SurrogateLandModel`."""
-
-    tasks: tuple[str, ...]
-    window: int
-
-    def features(self, sites: Sites) -> Sequence[np.ndarray]:
-        """What it sees of each site, ``[time, feature]``."""
-
-    def predict_windows(self, theta: Array, features: Array) -> Array:
-        """Simulated ``[batch, time, task]`` of windows with physical parameters ``[batch, param]``."""
-
-
-class MdplNetwork(eqx.Module):
-    """What is trained: the generator and, where they are learned, unconstrained closure factors."""
-
-    generator: Generator
-    closure: Float[Array, " site"] | None
 
 
 class Mdpl(AbstractCalibrator):
@@ -101,8 +77,14 @@ class Mdpl(AbstractCalibrator):
             window=self.generator.window,
             limit=self.generator.windows,
         )
+        features = surrogate.features(problem.sites)
         source = MdplSource.of(
-            problem, surrogate.features(problem.sites), surrogate.window, encoder, self.drawn_windows
+            problem,
+            features,
+            guarded_at_start(problem, surrogate, features),
+            window=surrogate.window,
+            encoder=encoder,
+            generator_count=self.drawn_windows,
         )
         network = _fresh(problem, encoder, self.generator, network_key)
         loss = MdplLoss(problem, surrogate, self.prior, self.spread_prior, shared=self.shared)
@@ -137,7 +119,7 @@ class Mdpl(AbstractCalibrator):
     ) -> AbstractParameterRule:
         """The generator as a rule, or what it makes of all sites where they share their parameters."""
         if self.shared:
-            offsets = _alike(generator(encoder(problem.sites.records)))
+            offsets = alike(generator(encoder(problem.sites.records)))
             theta = np.asarray(problem.mapping.physical(offsets), np.float64)
             return PerSite(problem.sites.names, theta)
         return Neural(
@@ -148,79 +130,6 @@ class Mdpl(AbstractCalibrator):
             names=problem.sites.names,
             starts=np.asarray(problem.starts, np.float64),
         )
-
-
-class MdplLoss:
-    """The loss of a generator on a batch: mean over the sites in it of the mean over their fluxes."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        surrogate: WindowSurrogate,
-        prior: float,
-        spread_prior: float = 0.0,
-        *,
-        shared: bool = False,
-    ) -> None:
-        self.problem, self.surrogate, self.shared = problem, surrogate, shared
-        self.prior, self.spread_prior, self.learning = prior, spread_prior, np.array(problem.learning)
-        self.unit = jnp.ones(len(problem.sites.records))
-        self.tasks = [surrogate.tasks.index(name) for name in problem.targets.variables]
-
-    def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
-        """The loss with the penalties of the priors, on sites that are learned from [-]."""
-        offsets, loss = self.parts(network, batch)
-        offsets = offsets[self.learning].astype(loss.dtype)
-        deviations = offsets - offsets.mean(axis=0, keepdims=True)
-        priors = jnp.asarray([self.prior, self.spread_prior], loss.dtype)
-        return loss + priors[0] * jnp.mean(offsets**2) + priors[1] * jnp.mean(deviations**2)
-
-    def parts(
-        self, network: MdplNetwork, batch: MdplBatch
-    ) -> tuple[Float[Array, "site free"], Float[Array, ""]]:
-        """Offsets of the sites' parameters and the loss without penalty [-]."""
-        offsets = network.generator(batch.inputs)
-        if self.shared:
-            offsets = _alike(offsets)
-        per_site, present = self._per_site(self.problem.mapping.physical(offsets), network.closure, batch)
-        per_site = per_site / self.unit.astype(per_site.dtype)
-        return offsets, jnp.sum(per_site) / jnp.maximum(present.sum(), 1.0)
-
-    def at_start(self, source: MdplSource) -> Float[Array, " site"]:
-        """The loss of the start of each site [-], 1 where nothing of it is scored."""
-        batch = source.everywhere()
-        if batch is None:
-            return self.unit
-        batch = jax.tree.map(jnp.asarray, batch)
-        starts = self.problem.mapping.physical(jnp.zeros((len(self.unit), len(self.problem.free))))
-        per_site, present = eqx.filter_jit(self._per_site)(starts, None, batch)
-        return jnp.where((present > 0.0) & (per_site > 0.0), per_site, jnp.ones_like(per_site))
-
-    def _per_site(
-        self, thetas: Float[Array, "site param"], closure: Float[Array, " site"] | None, batch: MdplBatch
-    ) -> tuple[Float[Array, " site"], Float[Array, " site"]]:
-        """The loss at each site, and 1 where anything of it is scored in the batch."""
-        problem, targets = self.problem, self.problem.targets
-        series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
-        losses, numbers = [], []
-        for flux, name in enumerate(targets.variables):
-            simulated = series[..., self.tasks[flux]].T
-            if closure is not None and name in TURBULENT:
-                factor = closure_factor(closure).astype(simulated.dtype)
-                simulated = simulated * factor[batch.site][None, :]
-            observed, counts = batch.observed[flux].astype(simulated.dtype), batch.counts[flux]
-            moments = flux_moments(
-                block_means(simulated, counts, problem.average_steps)[0],
-                *block_means(observed, counts, problem.average_steps),
-                column_site=batch.site,
-                mean=jnp.asarray(targets.mean[flux], simulated.dtype),
-                deviation=jnp.asarray(targets.deviation[flux], simulated.dtype),
-            )
-            losses.append(problem.loss(moments))
-            numbers.append(moments.count)
-        number = jnp.stack(numbers)
-        per_site = mean_over_fluxes(jnp.stack(losses), number)
-        return per_site, (number > 0).any(axis=0).astype(per_site.dtype)
 
 
 class _Best:
@@ -259,11 +168,6 @@ class _Best:
         return float("nan") if self.batch is None else float(self.evaluate(network, self.batch))
 
 
-def _alike(offsets: Float[Array, "site free"]) -> Float[Array, "site free"]:
-    """The mean over the sites at every site."""
-    return jnp.broadcast_to(offsets.mean(axis=0, keepdims=True), offsets.shape)
-
-
 def _surrogate(problem: Problem) -> WindowSurrogate:
     """The problem's model, which must be a surrogate of all its fluxes."""
     model = problem.model
@@ -272,7 +176,8 @@ def _surrogate(problem: Problem) -> WindowSurrogate:
             f"mdpl learns through a trained surrogate, got {type(model).__name__}: "
             "train one on an ensemble, or use direct"
         )
-    missing = [name for name in problem.targets.variables if name not in model.tasks]
+    needed = dict.fromkeys((*problem.targets.variables, *problem.guarded.variables))
+    missing = [name for name in needed if name not in model.tasks]
     if missing:
         raise ValueError(
             f"the surrogate simulates {', '.join(model.tasks)}, the problem needs {', '.join(missing)} too: "

@@ -1,7 +1,8 @@
 """Drawing windows of observations and of what a surrogate and a generator see of them."""
 
 import dataclasses
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -11,15 +12,22 @@ import numpy as np
 from tilth.calibration.base import Problem
 from tilth.calibration.generator_inputs import GeneratorEncoder, GeneratorInputs
 from tilth.observations.splits import inner_blocks, split_record
+from tilth.observations.targets import FluxTargets
 
 WATCHED_WINDOWS = 1024
 """Most windows of the inner blocks on which learning is watched."""
+
+Steps = Callable[[FluxTargets], np.ndarray]
+"""Which steps of some fluxes count, ``[flux, site, time]``."""
+FIT: Steps = operator.attrgetter("fit")
+WATCHED: Steps = operator.attrgetter("validation")
 
 
 class MdplBatch(eqx.Module):
     """Windows ``[batch]`` of some sites, and generator windows of all sites.
 
-    ``features`` [batch, time, feature] are the surrogate's; ``observed`` and ``counts`` [flux, time, batch].
+    ``features`` [batch, time, feature] are the surrogate's; ``observed`` and ``counts`` [flux, time, batch],
+    and the same of the guarded fluxes with the surrogate's series ``at_start``.
     """
 
     inputs: GeneratorInputs
@@ -27,20 +35,25 @@ class MdplBatch(eqx.Module):
     features: Any
     observed: Any
     counts: Any
+    guarded: Any
+    guarded_counts: Any
+    at_start: Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MdplSource:
     """Windows of a problem's calibration part.
 
-    ``features`` are the surrogate's ``[time, feature]`` and ``generator_windows`` those of the generator that
-    lie in the blocks to fit, for each site; ``fit`` the first steps of the windows to learn from, of which
-    the sites ``learning`` have some.
+    ``features`` are the surrogate's ``[time, feature]``, ``at_start`` its guarded fluxes with the parameters
+    of the start ``[time, flux]`` and ``generator_windows`` those of the generator that lie in the blocks to
+    fit, for each site; ``fit`` the first steps of the windows to learn from, of which the sites ``learning``
+    have some.
     """
 
     problem: Problem
     window: int
     features: Sequence[np.ndarray]
+    at_start: Sequence[np.ndarray]
     encoder: GeneratorEncoder
     generator_windows: Sequence[np.ndarray]
     attributes: np.ndarray
@@ -53,6 +66,8 @@ class MdplSource:
         cls,
         problem: Problem,
         features: Sequence[np.ndarray],
+        at_start: Sequence[np.ndarray],
+        *,
         window: int,
         encoder: GeneratorEncoder,
         generator_count: int,
@@ -64,6 +79,7 @@ class MdplSource:
             problem=problem,
             window=window,
             features=features,
+            at_start=at_start,
             encoder=encoder,
             generator_windows=[_fitted_windows(encoder, record) for record in records],
             attributes=np.stack([encoder.attributes(record) for record in records]),
@@ -85,37 +101,41 @@ class MdplSource:
             weight=jnp.ones((len(drawn), self.generator_count), jnp.float32),
             attributes=jnp.asarray(self.attributes),
         )
-        return self._batch(inputs, site, start, self.problem.targets.fit)
+        return self._batch(inputs, site, start, FIT)
 
     def watched(self) -> MdplBatch | None:
         """Windows of the inner blocks, always the same, with the generator's usual inputs; None if none."""
-        return self._spread_over(self.problem.targets.validation)
+        return self._spread_over(WATCHED)
 
     def everywhere(self) -> MdplBatch | None:
         """Windows of the whole calibration part, in the same way."""
-        return self._spread_over(self.problem.targets.fit | self.problem.targets.validation)
+        return self._spread_over(lambda fluxes: fluxes.fit | fluxes.validation)
 
-    def _spread_over(self, mask: np.ndarray) -> MdplBatch | None:
+    def _spread_over(self, steps: Steps) -> MdplBatch | None:
         records = self.problem.sites.records
-        seen = np.asarray(mask.any(axis=0))
+        seen = np.asarray(steps(self.problem.targets).any(axis=0))
         starts = [_starts(seen[s], self.window, len(r.time)) for s, r in enumerate(records)]
         share = max(1, WATCHED_WINDOWS // max(1, sum(1 for some in starts if len(some))))
         starts = [s[:: -(-len(s) // share)] if len(s) else s for s in starts]
         site = np.repeat(np.arange(len(starts)), [len(s) for s in starts])
         if not len(site):
             return None
-        return self._batch(self.encoder(records), site, np.concatenate(starts), mask)
+        return self._batch(self.encoder(records), site, np.concatenate(starts), steps)
 
-    def _batch(
-        self, inputs: GeneratorInputs, site: np.ndarray, start: np.ndarray, mask: np.ndarray
-    ) -> MdplBatch:
-        index = start[None, :] + np.arange(self.window)[:, None]
-        rows = [
-            self.features[s][begin : begin + self.window]
-            for s, begin in zip(site.tolist(), start.tolist(), strict=True)
-        ]
-        observed = self.problem.targets.observed[:, site[None, :], index].astype(np.float32)
-        return MdplBatch(inputs, site, np.stack(rows), observed, mask[:, site[None, :], index])
+    def _batch(self, inputs: GeneratorInputs, site: np.ndarray, start: np.ndarray, steps: Steps) -> MdplBatch:
+        places = [(s, slice(b, b + self.window)) for s, b in zip(site.tolist(), start.tolist(), strict=True)]
+        at = (slice(None), site[None, :], start[None, :] + np.arange(self.window)[:, None])
+        targets, guarded = self.problem.targets, self.problem.guarded
+        return MdplBatch(
+            inputs,
+            site,
+            np.stack([self.features[s][rows] for s, rows in places]),
+            targets.observed[at].astype(np.float32),
+            steps(targets)[at],
+            guarded.observed[at].astype(np.float32),
+            steps(guarded)[at],
+            np.stack([self.at_start[s][rows] for s, rows in places], axis=1).transpose(2, 0, 1),
+        )
 
 
 def _starts(counted: np.ndarray, window: int, length: int) -> np.ndarray:

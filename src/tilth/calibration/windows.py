@@ -14,9 +14,9 @@ from tilth.calibration.candidates import AbstractParameters, Candidates, closure
 from tilth.calibration.generator_inputs import GeneratorInputs
 from tilth.calibration.guard import Guard, excess
 from tilth.data.containers import Sites
+from tilth.data.flux_errors import TURBULENT
 from tilth.observations.averaging import block_means
 from tilth.observations.losses import AbstractLoss, MeanSquare, flux_moments, mean_over_fluxes
-from tilth.observations.operators import TURBULENT
 from tilth.observations.splits import split_record
 from tilth.observations.targets import FluxTargets
 

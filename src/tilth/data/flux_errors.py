@@ -8,6 +8,8 @@ OFFSET, SLOPE = 10.0, 0.2
 """Standard deviation of the random error of a half-hourly flux at zero flux [W m-2], and its growth with the
 magnitude of the flux [-]."""
 
+TURBULENT = ("Qle", "Qh")
+"""The fluxes measured by eddy covariance, which the rule is for."""
 STATED, RULE, BOTH = "stated", "rule", "stated and rule"
 """Where an error comes from: the file, the rule, or the rule at steps for which the file states none."""
 
@@ -27,9 +29,10 @@ def observation_error(record: SiteRecord, variable: str) -> tuple[float, str]:
     """Root mean square of the observations' standard deviation of error, and where that comes from.
 
     Over the scored steps: that of the file where it is positive, else :func:`random_error` of the observed
-    value. NaN and an empty text where nothing is scored.
+    value. NaN and an empty text where nothing is scored, and for what is no turbulent flux.
     """
-    if variable not in record.observations or not record.scored(variable).any():
+    observed = variable in TURBULENT and variable in record.observations
+    if not observed or not record.scored(variable).any():
         return float("nan"), ""
     observation, scored = record.observations[variable], record.scored(variable)
     deviation = random_error(observation.value[scored])

@@ -13,9 +13,9 @@ import equinox as eqx
 import numpy as np
 
 from tilth.data.containers import SiteRecord
+from tilth.data.flux_errors import TURBULENT
 from tilth.observations.splits import Split, split_record
 
-TURBULENT = ("Qle", "Qh")
 CLOSURE_DAYS = 15
 """Length of the stretches over which the energy balance is closed [d]."""
 MINIMUM_AVAILABLE = 50.0

@@ -137,8 +137,17 @@ def problem_of(experiment: Experiment, model: AbstractLandModel, records: Sequen
         variables=FLUXES,
         target=named_target(experiment.target),
         loss=named_loss(experiment.loss),
-        guarded=() if isinstance(model, SurrogateLandModel) else guarded_fluxes(experiment),
+        guarded=_guarded(experiment, model),
     )
+
+
+def _guarded(experiment: Experiment, model: AbstractLandModel) -> tuple[str, ...]:
+    """The fluxes that learning through ``model`` minds; none where it is a surrogate as published."""
+    if not isinstance(model, SurrogateLandModel):
+        return guarded_fluxes(experiment)
+    if experiment.preset == "paper":
+        return ()
+    return tuple(flux for flux in guarded_fluxes(experiment) if flux in model.tasks)
 
 
 def _starts(experiment: Experiment, records: Sequence[SiteRecord]) -> np.ndarray:

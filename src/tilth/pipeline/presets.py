@@ -15,7 +15,9 @@ from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord
 from tilth.ensembles.design import around, latin_hypercube, one_at_a_time, sobol
 from tilth.networks.training import TrainingSettings
-from tilth.pipeline.land_model import class_defaults, starting_points
+from tilth.observations.operators import RawFluxes
+from tilth.observations.targets import FluxTargets
+from tilth.pipeline.land_model import FLUXES, class_defaults, guarded_fluxes, starting_points
 from tilth.surrogates.architectures import size_matched
 from tilth.surrogates.features import feature_count
 from tilth.surrogates.settings import (
@@ -92,8 +94,23 @@ def _nested(experiment: Experiment, records: Sequence[SiteRecord], members: int)
     return np.concatenate([np.repeat(wide[:, None], len(records), axis=1), np.stack(near, axis=1)])
 
 
-def surrogate_settings(experiment: Experiment, method: Method = "mdpl") -> SurrogateSettings:
-    """Sizes and training of the surrogate that ``method`` learns through."""
+def surrogate_tasks(experiment: Experiment, records: Sequence[SiteRecord]) -> tuple[str, ...]:
+    """What a surrogate simulates: the fluxes that are learned from, and those measured anywhere that guard.
+
+    The networks of Xie et al. 2025, the paper's preset, know the former only.
+    """
+    if experiment.preset == "paper":
+        return FLUXES
+    guards = [flux for flux in guarded_fluxes(experiment) if flux not in FLUXES]
+    seen = FluxTargets.of(records, guards, RawFluxes(), required=False)
+    measured = (seen.fit | seen.validation).any(axis=(1, 2))
+    return (*FLUXES, *(flux for flux, some in zip(guards, measured, strict=True) if some))
+
+
+def surrogate_settings(
+    experiment: Experiment, method: Method = "mdpl", records: Sequence[SiteRecord] = ()
+) -> SurrogateSettings:
+    """Sizes and training of the surrogate that ``method`` learns through at the sites of ``records``."""
     settings, sizes = preset(experiment.preset), experiment.sizes
     network = settings.sizes
     if sizes.surrogate_hidden is not None and isinstance(network, MultitaskSizes):
@@ -106,7 +123,8 @@ def surrogate_settings(experiment: Experiment, method: Method = "mdpl") -> Surro
         windows_per_epoch=sizes.surrogate_windows or settings.training.windows_per_epoch,
     )
     memory = settings.antecedent if sizes.surrogate_memory is None else sizes.surrogate_memory
-    settings = dataclasses.replace(settings, sizes=network, training=training, antecedent=memory)
+    tasks = surrogate_tasks(experiment, records) if records else FLUXES
+    settings = dataclasses.replace(settings, sizes=network, training=training, antecedent=memory, tasks=tasks)
     return single_task(settings, _single_task_sizes(experiment, settings)) if method == "dpl" else settings
 
 

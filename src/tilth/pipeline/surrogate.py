@@ -65,7 +65,7 @@ def trained(
     Goes on from its checkpoint. Rounds after the first ``start`` from the surrogate of the one before and
     take half of its epochs.
     """
-    settings = surrogate_settings(experiment, method)
+    settings = surrogate_settings(experiment, method, sites.records)
     if start is not None:
         settings = _half(settings)
     suffix = f"-{round_number}" if round_number else ""

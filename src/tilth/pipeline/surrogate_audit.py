@@ -24,7 +24,7 @@ from tilth.observations.splits import split_record
 from tilth.pipeline.calibrate import driving, require_observations
 from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.folder import FINISHED, RunFolder
-from tilth.pipeline.land_model import FLUXES, class_defaults, ensemble_model, land_model
+from tilth.pipeline.land_model import class_defaults, ensemble_model, land_model
 from tilth.pipeline.learning import Learned, learn
 from tilth.pipeline.outcome import DEFAULT, Asked, true_runs
 from tilth.pipeline.presets import verifications
@@ -135,7 +135,7 @@ def audited(experiment: SurrogateAudit, part: Audited, place: Workplace) -> dict
     if learned.through is None:
         raise TypeError(f"{part.network} learns through a surrogate, got none")
     surrogate, sites = learned.through.surrogate, Sites.of(driven)
-    land = land_model(own, output_names=FLUXES)
+    land = land_model(own, output_names=surrogate.tasks)
     starts = np.stack([class_defaults(own, record) for record in part.records])
     with place.stopwatch.stage("audit"):
         box = box_ensemble(own, ensemble_model(own), sites, place, members)
@@ -210,7 +210,7 @@ def _default_runs(
     runs: list[Mapping[str, np.ndarray]] = []
     for index, (record, driver) in enumerate(zip(part.records, driven, strict=True)):
         if driver is record and near.succeeded[1, index]:
-            runs.append({flux: near.series(flux, 1, index) for flux in FLUXES})
+            runs.append({flux: near.series(flux, 1, index) for flux in near.output_names})
         else:
             asked = Asked(DEFAULT, class_defaults(experiment, record), record)
             runs.append(true_runs(land, [asked])[0])
