@@ -1,5 +1,6 @@
 """Every wrong input gets one clear message, its exit code, and leaves nothing behind."""
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -25,6 +26,11 @@ def made_up_site(name="SY-One", **options):
 def fluxes(record, value=None):
     sun = record.forcing["shortwave_down"]
     return {name: np.full_like(sun, value) if value else 0.3 * sun for name in ("Qle", "Qh")}
+
+
+def test_the_version_is_that_of_the_package():
+    result = RUNNER.invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"tilth {importlib.metadata.version('tilth')}\n")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ option or input, told in one message; 3 a numerical failure of a model or a cali
 
 import contextlib
 import functools
+import importlib.metadata
 import os
 import sys
 import traceback
@@ -62,6 +63,21 @@ ReferenceHeight = Annotated[
 Irrigation = Annotated[
     str | None, typer.Option("--irrigation", help="Added water, as 4@5-9: 4 mm a day, May to September.")
 ]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tilth {importlib.metadata.version('tilth')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What all commands share."""
 
 
 @contextlib.contextmanager

@@ -79,17 +79,21 @@ def test_verification_stops_where_the_surrogate_passes(tmp_path, monkeypatch):
     assert region.position(outcome.learned).sentence in outcome.notes
 
 
-def test_methods_of_a_site_share_their_ensemble(tmp_path, monkeypatch):
-    opened = []
+@pytest.mark.parametrize("verify", [False, True])
+def test_methods_of_a_site_share_their_ensemble_and_extend_copies(tmp_path, monkeypatch, verify):
+    found = []
     original = through_surrogate.ensemble
 
-    def counted(experiment, model, sites, place):
-        opened.append((place.ensembles / "ensemble-nested.zarr").exists())
-        return original(experiment, model, sites, place)
+    def counted(experiment, model, sites, place, **choices):
+        path = place.ensembles / "ensemble-nested.zarr"
+        found.append(len(EnsembleStore.open(path).thetas) if path.exists() else 0)
+        store, members = original(experiment, model, sites, place, **choices)
+        assert (store.path == path) is not verify
+        return store, members
 
     monkeypatch.setattr(through_surrogate, "ensemble", counted)
-    run_experiment(twin_experiment(method=["mdpl", "dpl"]), tmp_path / "out")
-    assert opened == [False, True]
+    run_experiment(twin_experiment(method=["mdpl", "dpl"], verify=verify), tmp_path / "out")
+    assert found == [0, 8]
     assert not list((tmp_path / "out" / "checkpoints").rglob("*.zarr"))
     assert {"mdpl", "dpl"} <= set(pd.read_csv(tmp_path / "out" / "parameters.csv")["method"])
 

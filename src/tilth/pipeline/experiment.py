@@ -20,7 +20,7 @@ from tilth.pipeline.costs import cost_rows
 from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.outcome import write_outcome
 from tilth.pipeline.peers import peer_scores
-from tilth.pipeline.presets import THROUGH_SURROGATE, verifications
+from tilth.pipeline.presets import THROUGH_SURROGATE
 from tilth.pipeline.progress import Progress, titled
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.side_by_side import ALONE, Processes, side_by_side
@@ -150,7 +150,7 @@ def _run_part(
     """Runs one part and leaves its site folders below ``finished``, whole or not at all."""
     forget_old_code()
     own, finished = Stopwatch(), checkpoints / "finished"
-    place = Workplace(checkpoints / part.name, own, progress, None if verifications(experiment) else shared)
+    place = Workplace(checkpoints / part.name, own, progress, shared)
     outcomes = calibrated(experiment, part.method, part.records, place, peers=peers)
     partial = checkpoints / "parts" / part.name
     shutil.rmtree(partial, ignore_errors=True)

@@ -1,6 +1,8 @@
 """The surrogate of a calibration: an ensemble of the land model, a network trained on it, and its audit."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,15 +31,28 @@ AUDIT_STEPS = 4200
 
 
 def ensemble(
-    experiment: Experiment, model: AbstractLandModel, sites: Sites, place: Workplace
+    experiment: Experiment,
+    model: AbstractLandModel,
+    sites: Sites,
+    place: Workplace,
+    *,
+    to_extend: bool = False,
 ) -> tuple[EnsembleStore, int]:
     """The ensemble of an experiment, and how many members its design has.
 
-    Members that a verification has appended to the store come after these and stay.
+    One ``to_extend`` is never the one that others share, but a copy. Members that a verification has appended
+    to it come after those of the design and stay.
     """
-    path = place.ensembles / f"ensemble-{design_name(experiment)}.zarr"
+    name = f"ensemble-{design_name(experiment)}.zarr"
+    path = place.ensembles / name
     design = ensemble_design(experiment, sites.records)
     members = len(design)
+    if to_extend and place.shared is not None:
+        path = place.checkpoints / name
+        if not path.exists():
+            with place.stopwatch.stage("ensemble"):
+                run_ensemble(model, design, sites, place.shared / name, progress=place.progress)
+            _copy(place.shared / name, path)
     if path.exists():
         stored = EnsembleStore.open(path).thetas
         begun = np.broadcast_to(design, (members, *stored.shape[1:])) if len(stored) > members else None
@@ -141,6 +156,14 @@ def box_ensemble(
     design = latin_hypercube(model.space, members, experiment.seed + 1_000_003)
     path = place.ensembles / f"audit-{members}.zarr"
     return run_ensemble(model, design, sites, path, progress=place.progress)
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """Copies a folder, whole or not at all."""
+    partial = to.with_name(f"{to.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(folder, partial)
+    partial.rename(to)
 
 
 def _half(settings: SurrogateSettings) -> SurrogateSettings:

@@ -27,7 +27,6 @@ from tilth.pipeline.folder import FINISHED, RunFolder
 from tilth.pipeline.land_model import class_defaults, ensemble_model, land_model
 from tilth.pipeline.learning import Learned, learn
 from tilth.pipeline.outcome import DEFAULT, Asked, true_runs
-from tilth.pipeline.presets import verifications
 from tilth.pipeline.progress import Progress, numbered
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
@@ -87,7 +86,7 @@ def run_surrogate_audit(
             if not (finished / part.name).is_dir():
                 forget_old_code()
                 told = numbered(progress, number, len(parts), part.name)
-                place = Workplace(own, stopwatch, told, None if verifications(experiment) else shared)
+                place = Workplace(own, stopwatch, told, shared)
                 _write_part(finished / part.name, audited(experiment, part, place))
             shutil.rmtree(own, ignore_errors=True)
             if all(later.group != part.group for later in parts[number + 1 :]):

@@ -74,8 +74,9 @@ def learn_through(
     ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
     checkpoints; members are appended to the one store of the ensemble.
     """
-    store, designed = ensemble(experiment, land, sites, place)
-    members, count, rounds = designed, min(NEAR_MEMBERS, designed), verifications(experiment)
+    rounds = verifications(experiment)
+    store, designed = ensemble(experiment, land, sites, place, to_extend=rounds > 0)
+    members, count = designed, min(NEAR_MEMBERS, designed)
     surrogate = trained(experiment, method, store, sites, place, key=key, members=members)
     histories = [history_table(surrogate)]
     results = [solve(surrogate, 0)]
