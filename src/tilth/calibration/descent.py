@@ -65,6 +65,10 @@ class Adam(AbstractDescent):
         self, candidates: Candidates, gradient: Candidates, memory: Any, evaluate: Evaluate
     ) -> tuple[Candidates, Any]:
         """One update."""
+        return self._updated(candidates, gradient, memory)
+
+    @eqx.filter_jit
+    def _updated(self, candidates: Candidates, gradient: Candidates, memory: Any) -> tuple[Candidates, Any]:
         with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
             updates, memory = self._rule().update(gradient, memory, candidates)
         return eqx.apply_updates(candidates, updates), memory

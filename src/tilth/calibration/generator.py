@@ -61,6 +61,7 @@ class Generator(eqx.Module):
         self.weight = SMALL * jax.random.normal(second, shape, jnp.float32)
         self.bias = jnp.zeros(parameters, jnp.float32)
 
+    @eqx.filter_jit
     def __call__(self, inputs: GeneratorInputs) -> Float[Array, "site free"]:
         """Offsets of each site's parameters in unconstrained space, averaged over its windows."""
         sites, windows, steps, _ = inputs.windows.shape

@@ -120,24 +120,29 @@ class MdplLoss:
         """The loss at each site, and 1 where anything of it is scored in the batch."""
         problem, targets = self.problem, self.problem.targets
         series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
-        losses, numbers = [], []
-        for flux, name in enumerate(targets.variables):
-            simulated = series[..., self.tasks[flux]].T
-            if closure is not None and name in TURBULENT:
-                factor = closure_factor(closure).astype(simulated.dtype)
-                simulated = simulated * factor[batch.site][None, :]
-            observed, counts = batch.observed[flux].astype(simulated.dtype), batch.counts[flux]
+        simulated = jnp.transpose(series[..., np.array(self.tasks)], (2, 1, 0))
+        if closure is not None:
+            scaled = np.array([name in TURBULENT for name in targets.variables])[:, None, None]
+            factor = closure_factor(closure).astype(simulated.dtype)[batch.site][None, None, :]
+            simulated = jnp.where(scaled, simulated * factor, simulated)
+
+        def of_one(
+            simulated: Array, observed: Array, counts: Array, mean: Array, deviation: Array
+        ) -> tuple[Array, Array]:
             moments = flux_moments(
                 block_means(simulated, counts, problem.average_steps)[0],
                 *block_means(observed, counts, problem.average_steps),
                 column_site=batch.site,
-                mean=jnp.asarray(targets.mean[flux], simulated.dtype),
-                deviation=jnp.asarray(targets.deviation[flux], simulated.dtype),
+                mean=mean,
+                deviation=deviation,
             )
-            losses.append(problem.loss(moments))
-            numbers.append(moments.count)
-        number = jnp.stack(numbers)
-        per_site = mean_over_fluxes(jnp.stack(losses), number)
+            return problem.loss(moments), moments.count
+
+        observed, mean, deviation = (
+            jnp.asarray(array, simulated.dtype) for array in (batch.observed, targets.mean, targets.deviation)
+        )
+        losses, number = jax.vmap(of_one)(simulated, observed, jnp.asarray(batch.counts), mean, deviation)
+        per_site = mean_over_fluxes(losses, number)
         if self.guarded:
             per_site = per_site + self._penalty(series, batch).astype(per_site.dtype)
         return per_site, (number > 0).any(axis=0).astype(per_site.dtype)

@@ -31,6 +31,7 @@ class ParameterMap(eqx.Module):
         """Places of the free parameters in the space."""
         return np.array([self.space.names.index(name) for name in self.free])
 
+    @eqx.filter_jit
     def physical(self, offsets: Float[Array, "*batch site free"]) -> Float[Array, "*batch site param"]:
         """Physical values at offsets in unconstrained space."""
         dtype = self.starts.dtype

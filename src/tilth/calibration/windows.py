@@ -210,22 +210,26 @@ class WindowObjective:
     ) -> tuple[Float[Array, "flux startsite"], Float[Array, "flux startsite"]]:
         """Loss of each flux and number of the steps that count."""
         problem, starts = self.problem, self._starts(outputs)
-        converged = outputs["converged"] > 0.5
-        none = jnp.zeros((0, starts * problem.starts.shape[0]), problem.starts.dtype)
-        losses, numbers = [], []
-        for flux, name in enumerate(targets.variables):
-            counted = jnp.tile(counts[flux], starts) & converged
-            observed = jnp.tile(data.observed[flux], starts)
+        if not targets.variables:
+            none = jnp.zeros((0, starts * problem.starts.shape[0]), problem.starts.dtype)
+            return none, none
+        converged, column_site = outputs["converged"] > 0.5, self._column_site(outputs)
+
+        def of_one(
+            simulated: Array, observed: Array, counts: Array, mean: Array, deviation: Array
+        ) -> tuple[Array, Array]:
+            counted = jnp.tile(counts, starts) & converged
             moments = flux_moments(
-                block_means(outputs[name], counted, problem.average_steps)[0],
-                *block_means(observed, counted, problem.average_steps),
-                column_site=self._column_site(outputs),
-                mean=jnp.tile(data.mean[flux], starts),
-                deviation=jnp.tile(data.deviation[flux], starts),
+                block_means(simulated, counted, problem.average_steps)[0],
+                *block_means(jnp.tile(observed, starts), counted, problem.average_steps),
+                column_site=column_site,
+                mean=jnp.tile(mean, starts),
+                deviation=jnp.tile(deviation, starts),
             )
-            losses.append(loss(moments))
-            numbers.append(moments.count)
-        return (jnp.stack(losses), jnp.stack(numbers)) if losses else (none, none)
+            return loss(moments), moments.count
+
+        simulated = jnp.stack([outputs[name] for name in targets.variables])
+        return jax.vmap(of_one)(simulated, data.observed, counts, data.mean, data.deviation)
 
 
 def _scaled(

@@ -157,10 +157,11 @@ def optimum_note(
     parts = []
     for row in rows:
         share = f" ({row.of_observation_error:.2f} of the observation error)" if row.error_origin else ""
-        parts.append(f"{row.rmse:.1f} W m-2 for {row.flux}{share}")
+        parts.append(f"{row.rmse:.1f} for {row.flux}{share}")
     words = {True: "it passes", False: "it fails", None: "it cannot be judged without observations"}
     return (
-        f"With the learned parameters the surrogate's RMSE against the land model is {' and '.join(parts)}: "
+        "With the learned parameters the surrogate's RMSE against the land model [W m-2] is "
+        f"{', '.join(parts)}: "
         f"{words[passed(rows, NEAR_LIMIT)]} (limit {NEAR_LIMIT:g})."
     )
 
