@@ -7,6 +7,7 @@ from tilth.calibration.direct import Direct
 from tilth.calibration.mdpl import Mdpl
 from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config_files import experiment
+from tilth.data.containers import MEASURED, Observation
 from tilth.data.weather import synthetic_site
 from tilth.pipeline.presets import SPREAD_PRIOR, calibrator, ensemble_design, surrogate_settings
 from tilth.pipeline.provenance import Stopwatch, provenance, versions
@@ -43,6 +44,18 @@ def test_quick_ensembles_fill_the_box(record):
     assert design.shape == (16, 1, 12) and np.unique(design[:, 0, 0]).size == 16
     other = ensemble_design(settings(sizes={"members": 16, "design": "latin-hypercube"}), [record])
     assert not np.array_equal(design, other)
+
+
+def test_surrogates_of_quick_know_what_guards_where_it_is_measured(record):
+    sun = record.forcing["shortwave_down"]
+    measured = record.replace(observations={"Rnet": Observation(0.7 * sun, np.full(len(sun), MEASURED))})
+
+    def tasks(*records, **changes):
+        return surrogate_settings(settings(**changes), "dpl", records).tasks
+
+    assert tasks(record) == ("Qle", "Qh")
+    assert tasks(record, measured) == ("Qle", "Qh", "Rnet")
+    assert tasks(measured, preset="paper") == ("Qle", "Qh")
 
 
 def test_sizes_of_an_experiment_replace_those_of_the_preset():

@@ -45,8 +45,8 @@ class Problem(eqx.Module):
     ``model`` is the land model, or a surrogate of it, that is learned through; its space holds all
     parameters that ``starts`` has values of, the ``free`` ones of which are learned. ``target`` says which
     observations of the ``variables`` are compared, averaged over ``average_steps`` native steps, by which
-    ``loss``; ``targets`` are those observations. ``guarded`` fluxes are not learned from, but must not get
-    worse where they were measured; of the methods, ``direct`` minds them.
+    ``loss``; ``targets`` are those observations. ``guarded`` fluxes, which ``model`` must simulate, must not
+    get worse where they were measured (:mod:`tilth.calibration.guard`).
     """
 
     model: AbstractLandModel

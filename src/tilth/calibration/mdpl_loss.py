@@ -41,13 +41,15 @@ def guarded_at_start(
     problem: Problem, surrogate: WindowSurrogate, features: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
     """The surrogate's guarded fluxes with the start of each site, ``[time, flux]`` of whole windows."""
+    if not problem.guarded.variables:
+        return [np.zeros((len(rows), 0), np.float32) for rows in features]
     tasks = [surrogate.tasks.index(name) for name in problem.guarded.variables]
     window, found = surrogate.window, []
     predict = eqx.filter_jit(lambda theta, windows: surrogate.predict_windows(theta, windows))
     for start, rows in zip(problem.starts, features, strict=True):
-        count = len(rows) // window if tasks else 0
+        count = len(rows) // window
         windows = rows[: count * window].reshape(count, window, rows.shape[1])
-        parts = [np.zeros((len(rows) // window * window, 0), np.float32)] if not tasks else []
+        parts = []
         for first in range(0, count, CHUNK):
             part = windows[first : first + CHUNK]
             padded = np.pad(part, ((0, CHUNK - len(part)), (0, 0), (0, 0)), mode="edge")
