@@ -65,10 +65,11 @@ Irrigation = Annotated[
 ]
 
 
-def _print_version(asked: bool) -> None:
+def _print_version(asked: bool) -> bool:
     if asked:
         typer.echo(f"tilth {importlib.metadata.version('tilth')}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()

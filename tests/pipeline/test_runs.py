@@ -75,9 +75,8 @@ def test_mdpl_learns_through_its_surrogate(tmp_path, quick_report):
     history = pd.read_csv(folder / "history.csv")
     assert list(history["stage"]) == ["surrogate"] * 2 + ["mdpl"] * 2
     audit = pd.read_csv(folder / "audit.csv")
-    assert set(audit["variable"]) == {"Qle", "Qh"} and np.isfinite(audit[["model", "surrogate"]]).all(
-        axis=None
-    )
+    assert set(audit["variable"]) == {"Qle", "Qh", "Rnet", "Qg"}
+    assert np.isfinite(audit[["model", "surrogate"]]).all(axis=None)
     assert (folder / "checkpoints" / "ensemble-nested.zarr").is_dir()
 
 
