@@ -67,6 +67,11 @@ def guarded_fluxes(experiment: Experiment) -> tuple[str, ...]:
     return (*FLUXES, *ENERGY) if experiment.target == "raw" else ENERGY
 
 
+def guarded_through_surrogates(experiment: Experiment) -> tuple[str, ...]:
+    """Those of them that learning through a surrogate can mind; none with the networks of Xie et al. 2025."""
+    return () if experiment.preset == "paper" else guarded_fluxes(experiment)
+
+
 def class_defaults(experiment: Experiment, record: SiteRecord) -> np.ndarray:
     """Default parameters of the site's class, with those that the experiment sets, ``[param]``."""
     space = experiment.space()

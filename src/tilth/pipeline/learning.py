@@ -22,6 +22,7 @@ from tilth.pipeline.land_model import (
     FLUXES,
     ensemble_model,
     guarded_fluxes,
+    guarded_through_surrogates,
     land_model,
     starting_points,
 )
@@ -142,12 +143,10 @@ def problem_of(experiment: Experiment, model: AbstractLandModel, records: Sequen
 
 
 def _guarded(experiment: Experiment, model: AbstractLandModel) -> tuple[str, ...]:
-    """The fluxes that learning through ``model`` minds; none where it is a surrogate as published."""
+    """The fluxes that learning through ``model`` minds: those that it simulates."""
     if not isinstance(model, SurrogateLandModel):
         return guarded_fluxes(experiment)
-    if experiment.preset == "paper":
-        return ()
-    return tuple(flux for flux in guarded_fluxes(experiment) if flux in model.tasks)
+    return tuple(flux for flux in guarded_through_surrogates(experiment) if flux in model.tasks)
 
 
 def _starts(experiment: Experiment, records: Sequence[SiteRecord]) -> np.ndarray:

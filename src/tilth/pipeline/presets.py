@@ -17,7 +17,7 @@ from tilth.ensembles.design import around, latin_hypercube, one_at_a_time, sobol
 from tilth.networks.training import TrainingSettings
 from tilth.observations.operators import RawFluxes
 from tilth.observations.targets import FluxTargets
-from tilth.pipeline.land_model import FLUXES, class_defaults, guarded_fluxes, starting_points
+from tilth.pipeline.land_model import FLUXES, class_defaults, guarded_through_surrogates, starting_points
 from tilth.surrogates.architectures import size_matched
 from tilth.surrogates.features import feature_count
 from tilth.surrogates.settings import (
@@ -95,13 +95,10 @@ def _nested(experiment: Experiment, records: Sequence[SiteRecord], members: int)
 
 
 def surrogate_tasks(experiment: Experiment, records: Sequence[SiteRecord]) -> tuple[str, ...]:
-    """What a surrogate simulates: the fluxes that are learned from, and those measured anywhere that guard.
-
-    The networks of Xie et al. 2025, the paper's preset, know the former only.
-    """
-    if experiment.preset == "paper":
+    """What a surrogate simulates: fluxes that are learned from, and those measured that guard."""
+    guards = [flux for flux in guarded_through_surrogates(experiment) if flux not in FLUXES]
+    if not guards or not records:
         return FLUXES
-    guards = [flux for flux in guarded_fluxes(experiment) if flux not in FLUXES]
     seen = FluxTargets.of(records, guards, RawFluxes(), required=False)
     measured = (seen.fit | seen.validation).any(axis=(1, 2))
     return (*FLUXES, *(flux for flux, some in zip(guards, measured, strict=True) if some))
@@ -123,8 +120,13 @@ def surrogate_settings(
         windows_per_epoch=sizes.surrogate_windows or settings.training.windows_per_epoch,
     )
     memory = settings.antecedent if sizes.surrogate_memory is None else sizes.surrogate_memory
-    tasks = surrogate_tasks(experiment, records) if records else FLUXES
-    settings = dataclasses.replace(settings, sizes=network, training=training, antecedent=memory, tasks=tasks)
+    settings = dataclasses.replace(
+        settings,
+        sizes=network,
+        training=training,
+        antecedent=memory,
+        tasks=surrogate_tasks(experiment, records),
+    )
     return single_task(settings, _single_task_sizes(experiment, settings)) if method == "dpl" else settings
 
 

@@ -72,7 +72,7 @@ def learn_through(
     land model the ``judge`` finds best.
 
     ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
-    checkpoints; members are appended to the one store of the ensemble.
+    checkpoints; members are appended to the store of the ensemble, or to a copy where others share it.
     """
     rounds = verifications(experiment)
     store, designed = ensemble(experiment, land, sites, place, to_extend=rounds > 0)
