@@ -122,8 +122,7 @@ def audited_parts(experiment: SurrogateAudit, records: Sequence[SiteRecord]) -> 
 def audited(experiment: SurrogateAudit, part: Audited, place: Workplace) -> dict[str, pd.DataFrame]:
     """The tables of one surrogate: trained, calibrated through, and compared with the land model.
 
-    Over the box with the model that the ensemble was run with, whose runs are there; around what was learned
-    with the one that results are judged by, spun up in full.
+    Over the box by runs that may be there already, and around what was learned.
     """
     own = experiment.model_copy(update={"sizes": experiment.sizes.model_copy(update={"design": part.design})})
     driven = [driving(own, record) for record in part.records]
