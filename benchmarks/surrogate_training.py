@@ -89,12 +89,13 @@ def jax_step(settings, features: int, cores: int) -> tuple[Callable[[], None], i
     key = jax.random.key(0)
     tasks, shape = len(settings.tasks), (settings.training.batch_size, settings.window)
     network = network_of(settings.sizes, features, tasks, key=key)
-    rule = optimiser(network, settings.training, lambda n: n.rate_groups())
+    groups = type(network).rate_groups
+    rule = optimiser(network, settings.training, groups)
     batch = (
         jax.random.normal(key, (*shape, features), jnp.float32),
         jax.random.normal(key, (*shape, tasks), jnp.float32),
     )
-    step = training_step(lambda n, b: jnp.mean(jnp.square(n(b[0]) - b[1])), rule)
+    step = training_step(lambda n, b: jnp.mean(jnp.square(n(b[0]) - b[1])), settings.training, groups)
     state = [network, rule.init(eqx.filter(network, eqx.is_array))]
     weights = sum(leaf.size for leaf in jax.tree.leaves(network))
 

@@ -57,6 +57,25 @@ def test_one_generator_recovers_the_parameters_behind_the_observations_of_each_s
     assert np.isfinite(result.rule(Sites.of([unseen]))).all()
 
 
+class Counted(PerfectSurrogate):
+    """Notes how often it is traced."""
+
+    traced: ClassVar[list[int]] = []
+
+    def predict_windows(self, theta, features):
+        self.traced.append(1)
+        return super().predict_windows(theta, features)
+
+
+def test_sites_share_compiled_code():
+    traced = []
+    for seed in (0, 1):
+        given = Problem.of(Counted(), Sites.of([observed_record("s", seed)]), guarded=("Qle",))
+        calibrate(given, settings(1, relative=True), key=KEY, throw=False)
+        traced.append(len(Counted.traced))
+    assert traced[0] > 0 and traced[1] == traced[0]
+
+
 def test_an_interrupted_training_goes_on_with_identical_results(tmp_path):
     given, method = problem(), settings(4)
     whole = calibrate(given, method, key=KEY)
@@ -164,7 +183,7 @@ def source_of(problem, encoder):
 def test_relative_losses_are_those_of_the_start_at_each_site():
     problem = Problem.of(PerfectSurrogate(), Sites.of([observed_record("a", 0), observed_record("b", 1)]))
     encoder = GeneratorEncoder.of(problem.sites.records, (), window=24, limit=4)
-    found = MdplLoss(problem, problem.model, 0.0).at_start(source_of(problem, encoder))
+    found = MdplLoss.of(problem, problem.model, 0.0).relative_to_start(source_of(problem, encoder)).unit
     targets = problem.targets
     for site, features in enumerate(problem.model.features(problem.sites)):
         series = problem.model.predict_windows(problem.starts[site][None], jnp.asarray(features)[None])[0]
@@ -213,11 +232,11 @@ def test_a_guarded_flux_costs_what_its_error_exceeds_that_of_the_start():
     given, start = guarded_problem(), guarded_problem().starts
     encoder = GeneratorEncoder.of(given.sites.records, (), window=24, limit=4)
     batch = jax.tree.map(jnp.asarray, source_of(given, encoder).everywhere())
-    minding = MdplLoss(given, given.model, 0.0)
-    bare = MdplLoss(dataclasses.replace(given, guarded=guarded_problem(()).guarded), given.model, 0.0)
+    minding = MdplLoss.of(given, given.model, 0.0)
+    bare = MdplLoss.of(dataclasses.replace(given, guarded=guarded_problem(()).guarded), given.model, 0.0)
     moved = SPACE.from_fraction(jnp.asarray(POSITIONS))[None].astype(start.dtype)
     costs = [
-        minding._per_site(at, None, batch)[0] - bare._per_site(at, None, batch)[0] for at in (start, moved)
+        minding.per_site(at, None, batch)[0] - bare.per_site(at, None, batch)[0] for at in (start, moved)
     ]
     excess = radiation_error(given, moved) / radiation_error(given, start) - 1.0
     assert excess > 0.5

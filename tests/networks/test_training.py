@@ -1,4 +1,5 @@
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -88,6 +89,27 @@ def test_groups_learn_at_their_own_rates() -> None:
     # the first step of Adam is the learning rate, whatever the gradient
     np.testing.assert_allclose(np.abs(trained.network.slope), 0.05 / 3.0, rtol=1e-4)
     np.testing.assert_allclose(np.abs(trained.network.offset), 0.05, rtol=1e-4)
+
+
+class Shifted(eqx.Module):
+    """The loss of a line shifted by a number, which notes how often it is traced."""
+
+    shift: jax.Array
+    traced: ClassVar[list[int]] = []
+
+    def __call__(self, line, batch):
+        self.traced.append(1)
+        return loss(line, {**batch, "y": batch["y"] + self.shift})
+
+
+def test_trainings_of_one_kind_share_their_code() -> None:
+    settings = dataclasses.replace(SETTINGS, epochs=60)
+    offsets = []
+    for shift in (0.0, 1.0):
+        trained = train(start(), Shifted(jnp.float32(shift)), sample, settings, key=KEY)
+        offsets.append(float(trained.network.offset))
+    np.testing.assert_allclose(offsets, [0.5, 1.5], atol=0.05)
+    assert len(Shifted.traced) == 1
 
 
 def test_checkpoints_of_something_else_are_refused(tmp_path) -> None:

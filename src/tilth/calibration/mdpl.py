@@ -87,9 +87,9 @@ class Mdpl(AbstractCalibrator):
             generator_count=self.drawn_windows,
         )
         network = _fresh(problem, encoder, self.generator, network_key)
-        loss = MdplLoss(problem, surrogate, self.prior, self.spread_prior, shared=self.shared)
+        loss = MdplLoss.of(problem, surrogate, self.prior, self.spread_prior, shared=self.shared)
         if self.relative:
-            loss.unit = loss.at_start(source)
+            loss = loss.relative_to_start(source)
         identity = {"method": repr(self), "problem": problem.identity()}
         header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
         best = _Best(network, loss, source, checkpoint, header)
@@ -145,7 +145,7 @@ class _Best:
     ) -> None:
         watched = source.watched()
         self.batch = None if watched is None else jax.tree.map(jnp.asarray, watched)
-        self.evaluate = eqx.filter_jit(lambda at, batch: loss.parts(at, batch)[1])
+        self.evaluate = loss.watched
         self.header = header
         self.path = None if checkpoint is None else Path(checkpoint).with_suffix(".best")
         self.network = jax.tree.map(lambda leaf: jnp.array(leaf), network)

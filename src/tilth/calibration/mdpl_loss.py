@@ -1,7 +1,8 @@
 """The loss of a parameter generator on windows that a surrogate predicts."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -14,10 +15,11 @@ from tilth.calibration.candidates import closure_factor
 from tilth.calibration.generator import Generator
 from tilth.calibration.guard import excess
 from tilth.calibration.mdpl_windows import MdplBatch, MdplSource
+from tilth.calibration.parameter_map import ParameterMap
 from tilth.data.containers import Sites
 from tilth.data.flux_errors import TURBULENT
 from tilth.observations.averaging import block_means
-from tilth.observations.losses import flux_moments, mean_over_fluxes
+from tilth.observations.losses import AbstractLoss, flux_moments, mean_over_fluxes
 
 CHUNK = 256
 """Windows that the surrogate predicts at once where no gradient is taken."""
@@ -36,6 +38,9 @@ class WindowSurrogate(Protocol):
     def predict_windows(self, theta: Array, features: Array) -> Array:
         """Simulated ``[batch, time, task]`` of windows with physical parameters ``[batch, param]``."""
 
+    def without_history(self) -> "WindowSurrogate":
+        """The surrogate with nothing but what it predicts with."""
+
 
 def guarded_at_start(
     problem: Problem, surrogate: WindowSurrogate, features: Sequence[np.ndarray]
@@ -45,7 +50,7 @@ def guarded_at_start(
         return [np.zeros((len(rows), 0), np.float32) for rows in features]
     tasks = [surrogate.tasks.index(name) for name in problem.guarded.variables]
     window, found = surrogate.window, []
-    predict = eqx.filter_jit(lambda theta, windows: surrogate.predict_windows(theta, windows))
+    bare = surrogate.without_history()
     for start, rows in zip(problem.starts, features, strict=True):
         count = len(rows) // window
         windows = rows[: count * window].reshape(count, window, rows.shape[1])
@@ -53,10 +58,15 @@ def guarded_at_start(
         for first in range(0, count, CHUNK):
             part = windows[first : first + CHUNK]
             padded = np.pad(part, ((0, CHUNK - len(part)), (0, 0), (0, 0)), mode="edge")
-            series = predict(jnp.broadcast_to(start, (CHUNK, len(start))), jnp.asarray(padded))
+            series = _predicted(bare, jnp.broadcast_to(start, (CHUNK, len(start))), jnp.asarray(padded))
             parts.append(np.asarray(series)[: len(part)].reshape(-1, series.shape[-1])[:, tasks])
         found.append(np.concatenate(parts))
     return found
+
+
+@eqx.filter_jit
+def _predicted(surrogate: WindowSurrogate, theta: Array, windows: Array) -> Array:
+    return surrogate.predict_windows(theta, windows)
 
 
 class MdplNetwork(eqx.Module):
@@ -66,34 +76,64 @@ class MdplNetwork(eqx.Module):
     closure: Float[Array, " site"] | None
 
 
-class MdplLoss:
+class MdplLoss(eqx.Module):
     """The loss of a generator on a batch: mean over the sites in it of the mean over their fluxes.
 
     A guarded flux costs a penalty where its error on the windows of the batch exceeds that of the start.
+    ``mean`` and ``deviation`` are the observed ones; the loss of each site is divided by its ``unit``, and
+    priors count at the sites that are learned from (``learning``, one or zero).
     """
 
-    def __init__(
-        self,
+    surrogate: Any
+    mapping: ParameterMap
+    loss: AbstractLoss
+    mean: Float[Array, "flux site"]
+    deviation: Float[Array, "flux site"]
+    learning: Float[Array, " site"]
+    unit: Float[Array, " site"]
+    variables: tuple[str, ...] = eqx.field(static=True)
+    guarded: tuple[str, ...] = eqx.field(static=True)
+    average_steps: int = eqx.field(static=True)
+    prior: float = eqx.field(static=True)
+    spread_prior: float = eqx.field(static=True)
+    shared: bool = eqx.field(static=True)
+
+    @classmethod
+    def of(
+        cls,
         problem: Problem,
         surrogate: WindowSurrogate,
         prior: float,
         spread_prior: float = 0.0,
         *,
         shared: bool = False,
-    ) -> None:
-        self.problem, self.surrogate, self.shared = problem, surrogate, shared
-        self.prior, self.spread_prior, self.learning = prior, spread_prior, np.array(problem.learning)
-        self.unit = jnp.ones(len(problem.sites.records))
-        self.tasks = [surrogate.tasks.index(name) for name in problem.targets.variables]
-        self.guarded = [surrogate.tasks.index(name) for name in problem.guarded.variables]
+    ) -> "MdplLoss":
+        """The loss of a problem."""
+        every = np.arange(len(problem.sites.records))
+        return cls(
+            surrogate=surrogate.without_history(),
+            mapping=problem.mapping,
+            loss=problem.loss,
+            mean=jnp.asarray(problem.targets.mean),
+            deviation=jnp.asarray(problem.targets.deviation),
+            learning=jnp.asarray(np.isin(every, problem.learning), jnp.float32),
+            unit=jnp.ones(len(every)),
+            variables=problem.targets.variables,
+            guarded=problem.guarded.variables,
+            average_steps=problem.average_steps,
+            prior=prior,
+            spread_prior=spread_prior,
+            shared=shared,
+        )
 
     def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
         """The loss with the penalties of the priors, on sites that are learned from [-]."""
         offsets, loss = self.parts(network, batch)
-        offsets = offsets[self.learning].astype(loss.dtype)
-        deviations = offsets - offsets.mean(axis=0, keepdims=True)
+        offsets = offsets.astype(loss.dtype)
+        share = (self.learning / (self.learning.sum() * offsets.shape[1])).astype(loss.dtype)[:, None]
+        deviations = offsets - offsets.shape[1] * jnp.sum(share * offsets, axis=0, keepdims=True)
         priors = jnp.asarray([self.prior, self.spread_prior], loss.dtype)
-        return loss + priors[0] * jnp.mean(offsets**2) + priors[1] * jnp.mean(deviations**2)
+        return loss + priors[0] * jnp.sum(share * offsets**2) + priors[1] * jnp.sum(share * deviations**2)
 
     def parts(
         self, network: MdplNetwork, batch: MdplBatch
@@ -102,29 +142,35 @@ class MdplLoss:
         offsets = network.generator(batch.inputs)
         if self.shared:
             offsets = alike(offsets)
-        per_site, present = self._per_site(self.problem.mapping.physical(offsets), network.closure, batch)
+        per_site, present = self.per_site(self.mapping.physical(offsets), network.closure, batch)
         per_site = per_site / self.unit.astype(per_site.dtype)
         return offsets, jnp.sum(per_site) / jnp.maximum(present.sum(), 1.0)
 
-    def at_start(self, source: MdplSource) -> Float[Array, " site"]:
-        """The loss of the start of each site [-], 1 where nothing of it is scored."""
+    @eqx.filter_jit
+    def watched(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
+        """The loss without penalty [-]."""
+        return self.parts(network, batch)[1]
+
+    def relative_to_start(self, source: MdplSource) -> "MdplLoss":
+        """The same loss in units of that of the start of each site; of 1 where nothing of it is scored."""
         batch = source.everywhere()
         if batch is None:
-            return self.unit
+            return self
         batch = jax.tree.map(jnp.asarray, batch)
-        starts = self.problem.mapping.physical(jnp.zeros((len(self.unit), len(self.problem.free))))
-        per_site, present = eqx.filter_jit(self._per_site)(starts, None, batch)
-        return jnp.where((present > 0.0) & (per_site > 0.0), per_site, jnp.ones_like(per_site))
+        starts = self.mapping.physical(jnp.zeros((len(self.unit), len(self.mapping.free))))
+        per_site, present = self.per_site(starts, None, batch)
+        unit = jnp.where((present > 0.0) & (per_site > 0.0), per_site, jnp.ones_like(per_site))
+        return dataclasses.replace(self, unit=unit)
 
-    def _per_site(
+    @eqx.filter_jit
+    def per_site(
         self, thetas: Float[Array, "site param"], closure: Float[Array, " site"] | None, batch: MdplBatch
     ) -> tuple[Float[Array, " site"], Float[Array, " site"]]:
         """The loss at each site, and 1 where anything of it is scored in the batch."""
-        problem, targets = self.problem, self.problem.targets
         series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
-        simulated = jnp.transpose(series[..., np.array(self.tasks)], (2, 1, 0))
+        simulated = self._fluxes(series, self.variables)
         if closure is not None:
-            scaled = np.array([name in TURBULENT for name in targets.variables])[:, None, None]
+            scaled = np.array([name in TURBULENT for name in self.variables])[:, None, None]
             factor = closure_factor(closure).astype(simulated.dtype)[batch.site][None, None, :]
             simulated = jnp.where(scaled, simulated * factor, simulated)
 
@@ -132,18 +178,18 @@ class MdplLoss:
             simulated: Array, observed: Array, counts: Array, mean: Array, deviation: Array
         ) -> tuple[Array, Array]:
             moments = flux_moments(
-                block_means(simulated, counts, problem.average_steps)[0],
-                *block_means(observed, counts, problem.average_steps),
+                block_means(simulated, counts, self.average_steps)[0],
+                *block_means(observed, counts, self.average_steps),
                 column_site=batch.site,
                 mean=mean,
                 deviation=deviation,
             )
-            return problem.loss(moments), moments.count
+            return self.loss(moments), moments.count
 
         observed, mean, deviation = (
-            jnp.asarray(array, simulated.dtype) for array in (batch.observed, targets.mean, targets.deviation)
+            array.astype(simulated.dtype) for array in (batch.observed, self.mean, self.deviation)
         )
-        losses, number = jax.vmap(of_one)(simulated, observed, jnp.asarray(batch.counts), mean, deviation)
+        losses, number = jax.vmap(of_one)(simulated, observed, batch.counts, mean, deviation)
         per_site = mean_over_fluxes(losses, number)
         if self.guarded:
             per_site = per_site + self._penalty(series, batch).astype(per_site.dtype)
@@ -156,8 +202,15 @@ class MdplLoss:
             error = jnp.where(batch.guarded_counts, simulated - batch.guarded, 0.0)
             return jax.ops.segment_sum((error**2).sum(axis=1).T, batch.site, len(self.unit)).T
 
-        simulated = jnp.transpose(series[..., np.array(self.guarded)], (2, 1, 0))
+        simulated = self._fluxes(series, self.guarded)
         return excess(squares(simulated), squares(batch.at_start))
+
+    def _fluxes(
+        self, series: Float[Array, "batch time task"], names: Sequence[str]
+    ) -> Float[Array, "flux time batch"]:
+        """Those of the surrogate's fluxes that have these names."""
+        tasks = np.array([self.surrogate.tasks.index(name) for name in names])
+        return jnp.transpose(series[..., tasks], (2, 1, 0))
 
 
 def alike(offsets: Float[Array, "site free"]) -> Float[Array, "site free"]:

@@ -120,7 +120,13 @@ class MdplSource:
         site = np.repeat(np.arange(len(starts)), [len(s) for s in starts])
         if not len(site):
             return None
-        return self._batch(self.encoder(records), site, np.concatenate(starts), steps)
+        start = np.concatenate(starts)
+        # As many windows as a power of two: sites share the code that takes them. The rest counts nothing.
+        filled = np.minimum(np.arange(2 ** (len(site) - 1).bit_length()), len(site) - 1)
+        batch = self._batch(self.encoder(records), site[filled], start[filled], steps)
+        for counts in (batch.counts, batch.guarded_counts):
+            counts[..., len(site) :] = False
+        return batch
 
     def _batch(self, inputs: GeneratorInputs, site: np.ndarray, start: np.ndarray, steps: Steps) -> MdplBatch:
         places = [(s, slice(b, b + self.window)) for s, b in zip(site.tolist(), start.tolist(), strict=True)]

@@ -1,6 +1,7 @@
 """The training loop of all networks: sampled batches, Adam, checkpoints that resume bit for bit."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -43,6 +44,11 @@ class TrainingSettings:
         if min(self.epochs, self.windows_per_epoch, self.batch_size) < 1:
             raise ValueError("epochs, windows_per_epoch and batch_size must be at least 1, got " + str(self))
 
+    def __hash__(self) -> int:
+        factors = tuple(sorted(self.rate_factors.items()))
+        fields = {**vars(self), "rate_factors": factors}
+        return hash(tuple(fields.values()))
+
     @property
     def steps_per_epoch(self) -> int:
         """Batches of an epoch; the last one is whole."""
@@ -82,7 +88,8 @@ def train(
     ``sample(generator, batch_size)`` draws a batch (a tree of arrays); the draw of each step depends only on
     ``key`` and the step, so that training goes on from ``checkpoint`` bit for bit. ``groups(network)``
     labels the weights for ``settings.rate_factors``. A checkpoint of other settings, another architecture or
-    another ``identity`` is refused with ``ValueError``.
+    another ``identity`` is refused with ``ValueError``. Where ``loss`` is a module, trainings of one kind
+    share their compiled code, whatever its arrays hold.
     """
     rule = optimiser(network, settings, groups)
     header = {
@@ -97,7 +104,7 @@ def train(
     if checkpoint is not None and Path(checkpoint).exists():
         first = int(check_header(checkpoint, header)["epoch"])
         state = load_arrays(checkpoint, state)
-    step = training_step(loss, rule)
+    step = training_step(loss, settings, groups)
     seed = header["key"]
     for epoch in range(first, settings.epochs):
         state = _epoch(state, step, sample, settings, seed=seed, epoch=epoch)
@@ -143,16 +150,32 @@ def architecture(network: eqx.Module) -> list[str]:
     return [f"{jax.tree_util.keystr(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]
 
 
-def training_step(loss: Callable[..., Array], rule: optax.GradientTransformation) -> Callable[..., Any]:
+def training_step(
+    loss: Callable[..., Array],
+    settings: TrainingSettings,
+    groups: Callable[[Any], Any] | None = None,
+) -> Callable[..., Any]:
     """The compiled step ``(batch, network, state) -> (network, state, loss)``; network and state are used up.
+
+    ``state`` is that of :func:`optimiser`.
+    """
+    step = _compiled_step()
+    return lambda batch, network, state: step((loss, settings, groups, batch), network, state)
+
+
+@functools.cache
+def _compiled_step() -> Callable[..., Any]:
+    """The step of all trainings: compiled for each kind of loss, whose arrays are arguments.
 
     On CPUs it is compiled for vectors of 512 bits where they have them, of which XLA uses half by default.
     """
     options = {"xla_cpu_prefer_vector_width": 512} if jax.default_backend() == "cpu" else None
 
     @eqx.filter_jit(donate="all-except-first", compiler_options=options)  # type: ignore[call-overload]
-    def step(batch: Any, network: Any, state: Any) -> Any:
+    def step(given: Any, network: Any, state: Any) -> Any:
+        loss, settings, groups, batch = given
         value, gradient = eqx.filter_value_and_grad(loss)(network, batch)
+        rule = optimiser(network, settings, groups)
         with jax.numpy_dtype_promotion("standard"):  # the optimiser's own powers of a float to a counter
             updates, state = rule.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
         return eqx.apply_updates(network, updates), state, value

@@ -1,5 +1,6 @@
 """A trained surrogate as a land model: differentiable, fast, and only as good as its audit says."""
 
+import dataclasses
 import math
 from typing import ClassVar
 
@@ -58,12 +59,17 @@ class SurrogateLandModel(AbstractLandModel):
         combined = combine(parameter_features(self.space, theta), features.astype(jnp.float32))
         return self.outputs.restore(self.network(combined))
 
+    def without_history(self) -> "SurrogateLandModel":
+        """The same surrogate without the record of its training: code that takes it is then compiled once."""
+        none = np.zeros(0)
+        return dataclasses.replace(self, training_loss=none, validation_loss=none)
+
     def run(self, thetas: Float[Array, "member #site param"], sites: Sites) -> EnsembleOutputs:
         """Series simulated with physical parameter values, in float32; what is not finite is a failure."""
         windows = self._windows(sites)
         length = sites.valid.shape[1]
         per_site = jnp.broadcast_to(thetas, (thetas.shape[0], windows.shape[0], thetas.shape[2]))
-        series = _stitched(self, per_site, windows)[:, :, :length]
+        series = _stitched(self.without_history(), per_site, windows)[:, :, :length]
         outputs = {name: series[..., index] for index, name in enumerate(self.tasks)}
         finite = jnp.isfinite(series).all(axis=-1) | ~sites.valid[None]
         return EnsembleOutputs(outputs=outputs, succeeded=finite.all(axis=-1))

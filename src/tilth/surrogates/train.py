@@ -70,17 +70,13 @@ def train_surrogate(
         _check_start(start, network, settings)
         network, outputs = start.network, start.outputs
 
-    def loss(network: AbstractSurrogateNetwork, batch: Batch) -> Float[Array, ""]:
-        predicted = network(combine(batch.parameters, batch.features))
-        return jnp.mean(jnp.square(predicted - outputs.apply(batch.targets)))
-
+    loss = StandardisedError(outputs)
     watch = None
     if len(watched):
         held = source.only(watched).draw(np.random.default_rng(1), VALIDATION_WINDOWS)
-        evaluate = eqx.filter_jit(loss)
 
         def watch(network: AbstractSurrogateNetwork) -> float:
-            return float(evaluate(network, held))
+            return float(loss(network, held))
 
     identity = {
         "surrogate": {k: v for k, v in dataclasses.asdict(settings).items() if k != "training"},
@@ -90,7 +86,7 @@ def train_surrogate(
     }
     trained = train(
         network, loss, source.draw, settings.training,
-        key=train_key, groups=lambda n: n.rate_groups(), validate=watch,
+        key=train_key, groups=_rate_groups, validate=watch,
         checkpoint=checkpoint, identity=identity, progress=progress,
     )  # fmt: skip
     return SurrogateLandModel(
@@ -103,6 +99,22 @@ def train_surrogate(
         training_loss=trained.training_loss,
         validation_loss=trained.validation_loss,
     )
+
+
+class StandardisedError(eqx.Module):
+    """Mean squared error of the outputs of a network, standardised by ``outputs`` [-]."""
+
+    outputs: Normalisation
+
+    @eqx.filter_jit
+    def __call__(self, network: AbstractSurrogateNetwork, batch: Batch) -> Float[Array, ""]:
+        """The error on a batch."""
+        predicted = network(combine(batch.parameters, batch.features))
+        return jnp.mean(jnp.square(predicted - self.outputs.apply(batch.targets)))
+
+
+def _rate_groups(network: AbstractSurrogateNetwork) -> Any:
+    return network.rate_groups()
 
 
 def _favouring(runs: np.ndarray, favoured: int) -> np.ndarray:
