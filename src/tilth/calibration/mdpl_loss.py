@@ -130,10 +130,10 @@ class MdplLoss(eqx.Module):
         """The loss with the penalties of the priors, on sites that are learned from [-]."""
         offsets, loss = self.parts(network, batch)
         offsets = offsets.astype(loss.dtype)
-        share = (self.learning / (self.learning.sum() * offsets.shape[1])).astype(loss.dtype)[:, None]
-        deviations = offsets - offsets.shape[1] * jnp.sum(share * offsets, axis=0, keepdims=True)
-        priors = jnp.asarray([self.prior, self.spread_prior], loss.dtype)
-        return loss + priors[0] * jnp.sum(share * offsets**2) + priors[1] * jnp.sum(share * deviations**2)
+        weight = (self.learning / self.learning.sum()).astype(loss.dtype)
+        deviations = offsets - (weight @ offsets)[None]
+        squares = jnp.stack([(x**2).mean(axis=1) @ weight for x in (offsets, deviations)])
+        return loss + jnp.asarray([self.prior, self.spread_prior], loss.dtype) @ squares
 
     def parts(
         self, network: MdplNetwork, batch: MdplBatch
