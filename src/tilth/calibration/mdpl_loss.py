@@ -127,7 +127,7 @@ class MdplLoss(eqx.Module):
         )
 
     def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
-        """The loss with the penalties of the priors, on sites that are learned from [-]."""
+        """The loss with what the priors cost at the sites that are learned from [-]."""
         offsets, loss = self.parts(network, batch)
         offsets = offsets.astype(loss.dtype)
         weight = (self.learning / self.learning.sum()).astype(loss.dtype)
@@ -138,7 +138,7 @@ class MdplLoss(eqx.Module):
     def parts(
         self, network: MdplNetwork, batch: MdplBatch
     ) -> tuple[Float[Array, "site free"], Float[Array, ""]]:
-        """Offsets of the sites' parameters and the loss without penalty [-]."""
+        """Offsets of the sites' parameters and the loss without what the priors cost [-]."""
         offsets = network.generator(batch.inputs)
         if self.shared:
             offsets = alike(offsets)
@@ -148,7 +148,7 @@ class MdplLoss(eqx.Module):
 
     @eqx.filter_jit
     def watched(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
-        """The loss without penalty [-]."""
+        """The loss without what the priors cost, compiled for all sites [-]."""
         return self.parts(network, batch)[1]
 
     def relative_to_start(self, source: MdplSource) -> "MdplLoss":

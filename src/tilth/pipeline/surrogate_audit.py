@@ -24,7 +24,7 @@ from tilth.observations.splits import split_record
 from tilth.pipeline.calibrate import driving, require_observations
 from tilth.pipeline.compiled_code import forget_old_code
 from tilth.pipeline.folder import FINISHED, RunFolder
-from tilth.pipeline.land_model import class_defaults, ensemble_model, land_model
+from tilth.pipeline.land_model import class_defaults, ensemble_model
 from tilth.pipeline.learning import Learned, learn
 from tilth.pipeline.outcome import DEFAULT, Asked, true_runs
 from tilth.pipeline.progress import Progress, numbered
@@ -133,10 +133,10 @@ def audited(experiment: SurrogateAudit, part: Audited, place: Workplace) -> dict
     if learned.through is None:
         raise TypeError(f"{part.network} learns through a surrogate, got none")
     surrogate, sites = learned.through.surrogate, Sites.of(driven)
-    land = land_model(own, output_names=surrogate.tasks)
+    land = ensemble_model(own)
     starts = np.stack([class_defaults(own, record) for record in part.records])
     with place.stopwatch.stage("audit"):
-        box = box_ensemble(own, ensemble_model(own), sites, place, members)
+        box = box_ensemble(own, land, sites, place, members)
         around = near_design(land.space, learned.thetas, members - 2, own.seed + 3_000_017)
         near_thetas = np.concatenate([learned.thetas[None], starts[None], around])
         near = run_ensemble(
