@@ -17,17 +17,11 @@ from tilth.constants import (
 from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.seasonal import Variation
 from tilth.models.matsiro.state import ColumnForcing, ColumnSettings, State
-from tilth.models.matsiro.surface import (
-    Ground,
-    Parameters,
-    Weather,
-    ground_influence,
-    surface_column,
-    weather_of,
-)
+from tilth.models.matsiro.surface import Ground, Parameters, Weather, ground_influence, weather_of
+from tilth.models.matsiro.surfaces import Surfaces, solve_surfaces
 from tilth.physics import canopy_water, runoff, snow, soil_heat, soil_hydraulics, soil_water
 from tilth.physics.elementary import sigmoid
-from tilth.physics.surface_balance import Solution, Unknowns, solve_surface
+from tilth.physics.surface_balance import Unknowns
 
 SNOW_MIDPOINT, SNOW_WIDTH = 274.15, 0.6
 """Air temperature at which half the precipitation is snow, and the width of the change [K]."""
@@ -60,23 +54,6 @@ class Column(eqx.Module):
         return dataclasses.replace(self, parameters=self.variation.applied(self.parameters, values))
 
 
-class _Surfaces(NamedTuple):
-    """Solutions on the snow-free (first) and the snow-covered part, ``[part, column]``, and the cover."""
-
-    solution: Solution
-    cover: Array
-
-    def parts(self, name: str) -> tuple[Array, Array]:
-        """A flux on the snow-free and on the covered part, each times its area."""
-        flux = getattr(self.solution.fluxes, name)
-        return (1.0 - self.cover) * flux[0], self.cover * flux[1]
-
-    def mean(self, name: str) -> Array:
-        """Mean of a flux over both parts."""
-        bare, covered = self.parts(name)
-        return bare + covered
-
-
 def step(
     column: Column, state: State, forcing: ColumnForcing, options: MatsiroOptions
 ) -> tuple[State, Outputs]:
@@ -88,7 +65,7 @@ def step(
     parameters = column.parameters
     weather = weather_of(values, parameters["lai_scale"])
     ground = ground_influence(parameters, state, column.roots, step=settings.step, options=options)
-    surfaces = _solve_surfaces(column, state, weather, ground, options)
+    surfaces = solve_surfaces(parameters, settings, state, weather, ground, options=options)
 
     frozen_share = _snow_share(weather.air_temperature)
     rain = values["precipitation"] * (1.0 - frozen_share)
@@ -106,35 +83,6 @@ def _snow_share(temperature: Array) -> Array:
     margin = 1e-3
     smooth = sigmoid((SNOW_MIDPOINT - temperature) * (1.0 / SNOW_WIDTH))
     return jnp.clip(smooth * (1.0 + 2.0 * margin) - margin, 0.0, 1.0)
-
-
-def _solve_surfaces(
-    column: Column, state: State, weather: Weather, ground: Ground, options: MatsiroOptions
-) -> _Surfaces:
-    """Both parts in turn by the same code; the covered part is passed over where no column has snow."""
-    settings = column.settings
-    solver = options.solver._replace(largest_zeta=options.largest_zeta)
-
-    def solved(on_snow: Array) -> Solution:
-        surface = surface_column(
-            column.parameters, state, weather, ground,
-            reference_height=settings.reference_height, c4=settings.c4, step=settings.step,
-            options=options, on_snow=on_snow,
-        )  # fmt: skip
-        guess = jax.tree.map(lambda a, b: jnp.where(on_snow, a, b), state.snowy, state.bare)
-        return solve_surface(surface, guess, settings=solver)
-
-    shapes = jax.eval_shape(solved, jnp.asarray(False))
-
-    def skipped(_: Array) -> Solution:
-        return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
-
-    def part(carry: None, on_snow: Array) -> tuple[None, Solution]:
-        needed = ~on_snow | jnp.any(state.snow.mass > snow.LEAST_MASS)
-        return carry, jax.lax.cond(needed, solved, skipped, on_snow)
-
-    _, solution = jax.lax.scan(part, None, jnp.array([False, True]))
-    return _Surfaces(solution, snow.snow_cover(state.snow.mass))
 
 
 class _Land(NamedTuple):
@@ -155,7 +103,7 @@ class _Land(NamedTuple):
 def _integrate_land(
     column: Column,
     state: State,
-    surfaces: _Surfaces,
+    surfaces: Surfaces,
     weather: Weather,
     ground: Ground,
     *,
@@ -261,7 +209,7 @@ def _integrate_land(
     )
 
 
-def _snowy_guess(surfaces: _Surfaces, temperature: Array) -> Unknowns:
+def _snowy_guess(surfaces: Surfaces, temperature: Array) -> Unknowns:
     """First guess on snow: the last solution there, or that of the snow-free part where there was none."""
     had_snow = surfaces.cover > 0.0
     found = surfaces.solution.unknowns
@@ -313,7 +261,7 @@ def _soil_water(
 
 
 def _diagnostics(
-    column: Column, surfaces: _Surfaces, weather: Weather, values: dict[str, Array], land: _Land
+    column: Column, surfaces: Surfaces, weather: Weather, values: dict[str, Array], land: _Land
 ) -> Outputs:
     """Outputs by ALMA name and sign; heat in [W m-2], water in [kg m-2 s-1], GPP in [umol m-2 s-1]."""
     mean = surfaces.mean
@@ -362,7 +310,7 @@ def _diagnostics(
     }
 
 
-def _mean_unknown(surfaces: _Surfaces, name: str) -> Array:
+def _mean_unknown(surfaces: Surfaces, name: str) -> Array:
     """Mean of a solved unknown over both parts."""
     found = getattr(surfaces.solution.unknowns, name)
     return (1.0 - surfaces.cover) * found[0] + surfaces.cover * found[1]

@@ -128,9 +128,9 @@ def surface_column(
     c4: Bool[Array, " column"],
     step: Array,
     options: MatsiroOptions,
-    on_snow: Bool[Array, ""],
+    on_snow: Bool[Array, " column"],
 ) -> SurfaceColumn:
-    """The surface column of the snow-free part of the ground, or of the covered part where ``on_snow``."""
+    """The surface columns: the covered part of the ground where ``on_snow``, else the snow-free part."""
     cover = snow.snow_cover(state.snow.mass)
     pack = snow.mass_per_cover(state.snow.mass, cover)
     depth = jnp.where(on_snow, pack / DENSITY_SNOW, 0.0)
@@ -226,7 +226,7 @@ def surface_column(
         wet_fraction=wet,
         drain_canopy=step / capacity,
         drain_snow=jnp.where(on_snow, step / pack, 0.0),
-        melts=jnp.broadcast_to(on_snow, wet.shape),
+        melts=on_snow,
     )
 
 
@@ -249,7 +249,7 @@ def _shortwave(
     frost: Array,
     *,
     snow_albedos: tuple[Array, Array],
-    on_snow: Bool[Array, ""],
+    on_snow: Bool[Array, " column"],
 ) -> tuple[radiation.ShortWave, tuple[Array, Array]]:
     """Short-wave fluxes, and the visible reflectance and transmittance of leaves without frost."""
     leaves = (
