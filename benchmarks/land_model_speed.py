@@ -63,7 +63,7 @@ def workload(case: Case):
     from tilth.models.matsiro.state import initial_state
     from tilth.parameters.space import ParameterSpace
     from tilth.parameters.tables import CALIBRATED
-    from tilth.physics.surface_balance import SolverSettings
+    from tilth.physics.surface_search import SolverSettings
 
     years = 1.0 if case.steps < STEPS_A_YEAR // 2 else 2.0
     records = [

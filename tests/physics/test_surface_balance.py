@@ -9,8 +9,10 @@ from surface_cases import CROP, DAY, EVERGREEN, NIGHT, WET, surface_column
 from tilth.constants import GAS_CONSTANT
 from tilth.physics.photosynthesis import kinetics
 from tilth.physics.stomata import internal_co2_by_bisection
-from tilth.physics.surface_balance import SolverSettings, Unknowns, solve_surface
+from tilth.physics.surface_balance import solve_surface
 from tilth.physics.surface_fluxes import internal_co2_guess
+from tilth.physics.surface_newton import Unknowns
+from tilth.physics.surface_search import SolverSettings
 from tilth.physics.thermodynamics import saturation_vapour_pressure
 
 CASES = {

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal
 
 from tilth.constants import GAS_CONSTANT_DRY_AIR, GAS_CONSTANT_VAPOUR
-from tilth.physics.surface_balance import SolverSettings
+from tilth.physics.surface_search import SolverSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int
 from tilth.constants import MELTING_POINT
 from tilth.physics.snow import SnowPack
 from tilth.physics.soil_heat import LAYER_THICKNESS
-from tilth.physics.surface_balance import Unknowns
+from tilth.physics.surface_newton import Unknowns
 
 INITIAL_SATURATION = 0.75
 """Saturation of every soil layer before spin-up [-]."""

@@ -21,7 +21,7 @@ from tilth.models.matsiro.surface import Ground, Parameters, Weather, ground_inf
 from tilth.models.matsiro.surfaces import Surfaces, solve_surfaces
 from tilth.physics import canopy_water, runoff, snow, soil_heat, soil_hydraulics, soil_water
 from tilth.physics.elementary import sigmoid
-from tilth.physics.surface_balance import Unknowns
+from tilth.physics.surface_newton import Unknowns
 
 SNOW_MIDPOINT, SNOW_WIDTH = 274.15, 0.6
 """Air temperature at which half the precipitation is snow, and the width of the change [K]."""

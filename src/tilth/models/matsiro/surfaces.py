@@ -10,7 +10,8 @@ from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.state import ColumnSettings, State
 from tilth.models.matsiro.surface import Ground, Parameters, Weather, surface_column
 from tilth.physics import snow
-from tilth.physics.surface_balance import Solution, Unknowns, solve_surface
+from tilth.physics.surface_balance import Solution, solve_surface
+from tilth.physics.surface_newton import Unknowns
 
 
 class Surfaces(NamedTuple):
