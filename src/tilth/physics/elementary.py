@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-_TERMS = 21
-"""Terms of the series of the arctangent after which nothing changes in double precision."""
+_TERMS, _TERMS_SINGLE = 21, 9
+"""Terms of the series of the arctangent after which nothing changes in double and in single precision."""
 
 
 def power(x: Float[Array, "..."], exponent: float) -> Array:
@@ -56,7 +56,8 @@ def _series(square: Array) -> Array:
 
     Summed in pairs, pairs of pairs and so on (Estrin's scheme): a processor waits for chains of products.
     """
-    sums = [jnp.full_like(square, (-1.0) ** n / (2 * n + 1)) for n in range(_TERMS)]
+    terms = _TERMS_SINGLE if square.dtype == jnp.float32 else _TERMS
+    sums = [jnp.full_like(square, (-1.0) ** n / (2 * n + 1)) for n in range(terms)]
     factor = square
     while len(sums) > 1:
         pairs = [low + factor * high for low, high in zip(sums[::2], sums[1::2], strict=False)]

@@ -152,7 +152,9 @@ def moved(column: SurfaceColumn, x: Unknowns, step: Unknowns) -> Unknowns:
     )
 
 
-def distance(x: Unknowns, residuals: Residuals, jacobian: Jacobian, melting: Array) -> Array:
+def distance(
+    x: Unknowns, residuals: Residuals, jacobian: Jacobian, melting: Array, *, digits: float = LAST_DIGITS
+) -> Array:
     """Sum of the residuals [W m-2]; in single precision beyond what last digits of the temperatures change.
 
     In double precision these change nothing.
@@ -161,6 +163,7 @@ def distance(x: Unknowns, residuals: Residuals, jacobian: Jacobian, melting: Arr
     size = jnp.abs(ground) + jnp.abs(residuals.canopy) + jnp.abs(residuals.co2)
     if x.ground.dtype != jnp.float32:
         return size
-    digit = LAST_DIGITS * jnp.finfo(jnp.float32).eps * MELTING_POINT
-    round_off = digit * (jnp.abs(jacobian.ground_ground) + jnp.abs(jacobian.canopy_canopy))
+    digit = digits * jnp.finfo(jnp.float32).eps * MELTING_POINT
+    slopes = (jacobian.ground_ground, jacobian.canopy_canopy, jacobian.co2_ground, jacobian.co2_canopy)
+    round_off = digit * sum(jnp.abs(slope) for slope in slopes)
     return jnp.maximum(size - jax.lax.stop_gradient(round_off), 0.0)

@@ -68,7 +68,7 @@ def balanced(column: SurfaceColumn, x: Unknowns, *, settings: SolverSettings) ->
     search = _fresh(x._replace(ground=below_melting(column, x.ground)))
     few = search.distance.shape[0]
     if few > settings.compact_above:
-        few //= 8
+        few //= 4
         search = _iterated(column, search, settings=settings, most=settings.common_iterations, leave=few)
         part, late, index = _latest(column, search, few)
         few //= 8
