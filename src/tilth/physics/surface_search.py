@@ -149,10 +149,10 @@ def _iterated(
     return jax.lax.while_loop(unfinished, body, (search, jnp.asarray(0)))[0]
 
 
-def _latest(column: SurfaceColumn, search: _Search, few: int) -> tuple[SurfaceColumn, _Search, Array]:
-    """The ``few`` columns furthest from a solution, their searches, and which they are."""
+def _latest(column: SurfaceColumn, search: _Search, few: int) -> tuple[SurfaceColumn, _Search, Array | None]:
+    """The ``few`` columns furthest from a solution, their searches, and which they are; None for all."""
     if few == search.distance.shape[0]:
-        return column, search, jnp.arange(few)
+        return column, search, None
     # Fast in single precision alone.
     index = jax.lax.top_k(search.distance.astype(jnp.float32), few)[1]
     part, late = jax.tree.map(lambda a: a[index], (column, search))
@@ -173,6 +173,8 @@ def _attempt(column: SurfaceColumn, search: _Search, failed: Array, attempt: Arr
     return jax.tree.map(lambda fresh, old: jnp.where(anew, fresh, old), _fresh(start), search)
 
 
-def _scatter(search: _Search, index: Array, late: _Search) -> _Search:
+def _scatter(search: _Search, index: Array | None, late: _Search) -> _Search:
     """Keep what the late columns have come to."""
+    if index is None:
+        return late
     return jax.tree.map(lambda old, new: old.at[index].set(new), search, late)

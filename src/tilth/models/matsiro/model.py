@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from tilth.data.containers import Forcing, SiteRecord, Sites
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
 from tilth.models.matsiro.integrate import in_pieces, integrate
+from tilth.models.matsiro.lanes import MOST_COLUMNS, in_lanes, in_one_kernel
 from tilth.models.matsiro.options import MatsiroOptions
 from tilth.models.matsiro.seasonal import Variation, depends_on_season, season_angle
 from tilth.models.matsiro.state import ColumnForcing, ColumnSettings, State, initial_state
@@ -77,7 +78,7 @@ class Matsiro(AbstractLandModel):
         column = self._of_members(thetas, sites, sources)
         names = (*self.output_names, "converged")
         state = self._spun_up(column, forcing, longest, piece, names)
-        outputs, _ = in_pieces(column, state, forcing, self.options, names=names, piece=piece)
+        outputs, _ = self._series(column, state, forcing, names, piece)
         return self._gathered(outputs, sources, sites, members)
 
     def columns(
@@ -172,7 +173,7 @@ class Matsiro(AbstractLandModel):
             if not names and start + length > last:
                 break
             part = jax.tree.map(lambda a, start=start: a[start : start + length], forcing)
-            outputs, state = in_pieces(column, state, part, self.options, names=names, piece=piece)
+            outputs, state = self._series(column, state, part, names, piece)
             series.append({name: outputs[name][..., columns] for name in names})
         back = np.argsort(np.concatenate(order))
         cut = {name: np.concatenate([one[name] for one in series], axis=-1)[..., back] for name in names}
@@ -227,8 +228,17 @@ class Matsiro(AbstractLandModel):
         state = initial_state(mean, column.parameters["soil_porosity"])
         first = jax.tree.map(lambda a: a[: max(1, year // piece) * piece], forcing)
         for _ in range(self.options.spin_up_years):
-            state = in_pieces(column, state, first, self.options, names=names, piece=piece)[1]
+            state = self._series(column, state, first, names, piece)[1]
         return state
+
+    def _series(
+        self, column: Column, state: State, forcing: ColumnForcing, names: tuple[str, ...], piece: int
+    ) -> tuple[dict[str, np.ndarray], State]:
+        """Outputs of the columns, on the host, and their last state; whichever way is faster."""
+        count = column.settings.step.shape[0]
+        if in_one_kernel() and count < MOST_COLUMNS * jax.local_device_count():
+            return in_lanes(column, state, forcing, self.options, names=names)
+        return in_pieces(column, state, forcing, self.options, names=names, piece=piece)
 
     def _gathered(
         self, outputs: dict[str, np.ndarray], sources: Sequence[Source], sites: Sites, members: int
