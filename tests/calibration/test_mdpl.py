@@ -189,7 +189,7 @@ def test_relative_losses_are_those_of_the_start_at_each_site():
         series = problem.model.predict_windows(problem.starts[site][None], jnp.asarray(features)[None])[0]
         expected = []
         for flux, name in enumerate(targets.variables):
-            counted = (targets.fit | targets.validation)[flux, site]
+            counted = targets.choice[flux, site]
             error = np.asarray(series)[:, problem.model.tasks.index(name)] - targets.observed[flux, site]
             expected.append(np.mean(error[counted] ** 2) / targets.deviation[flux, site] ** 2)
         assert float(found[site]) == pytest.approx(np.mean(expected), rel=1e-4)

@@ -43,9 +43,8 @@ def test_sites_that_watch_are_not_learned_from():
     watched = problem.watched_at([1, 3])
     assert watched.learning == (0, 2) and problem.learning == (0, 1, 2, 3)
     before, after = problem.targets, watched.targets
-    either = before.fit | before.validation
-    assert np.array_equal(after.fit | after.validation, either)
-    assert not after.fit[:, [1, 3]].any() and not after.validation[:, [0, 2]].any()
+    assert np.array_equal(after.fit | after.choice, before.choice)
+    assert not after.fit[:, [1, 3]].any() and not after.choice[:, [0, 2]].any()
     with pytest.raises(ValueError, match="expected some of 4 sites to watch and some to learn from, got 4"):
         problem.watched_at(range(4))
 

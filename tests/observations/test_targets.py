@@ -4,7 +4,7 @@ import pytest
 from helpers_calibration import twin_record
 from tilth.data.containers import FILLED, Observation
 from tilth.observations.operators import RawFluxes
-from tilth.observations.splits import split_record
+from tilth.observations.splits import inner_blocks, split_record
 from tilth.observations.targets import FluxTargets
 
 BOTH = ("Qle", "Qh")
@@ -14,8 +14,9 @@ def test_only_scored_steps_of_the_calibration_part_are_kept():
     record = twin_record(days=40)
     targets = FluxTargets.of([record], BOTH, RawFluxes())
     scored = record.scored("Qle") & split_record(record).calibration
-    np.testing.assert_array_equal(targets.fit[0, 0] | targets.validation[0, 0], scored)
-    assert not (targets.fit & targets.validation).any()
+    np.testing.assert_array_equal(targets.choice[0, 0], scored)
+    blocks = inner_blocks(record, split_record(record))
+    np.testing.assert_array_equal(targets.fit[0, 0], scored & blocks.fit)
     np.testing.assert_array_equal(targets.observed[0, 0][scored], record.observations["Qle"].value[scored])
     assert (targets.observed[0, 0][~scored] == 0.0).all()
     assert targets.deviation[0, 0] == pytest.approx(record.observations["Qle"].value[scored].std())
@@ -26,7 +27,7 @@ def test_filled_fluxes_and_forcing_out_of_range_do_not_count():
     broken = record.forcing_in_range.copy()
     broken[30:60] = False
     targets = FluxTargets.of([record.replace(forcing_in_range=broken)], BOTH, RawFluxes())
-    counted = targets.fit[0, 0] | targets.validation[0, 0]
+    counted = targets.choice[0, 0]
     assert not counted[30:60].any()
     assert not counted[record.observations["Qle"].quality == FILLED].any()
 
@@ -50,7 +51,7 @@ def test_held_out_fluxes_change_nothing():
     }
     one = FluxTargets.of([record], BOTH, RawFluxes())
     two = FluxTargets.of([record.replace(observations=other)], BOTH, RawFluxes())
-    for name in ("observed", "fit", "validation", "mean", "deviation"):
+    for name in ("observed", "fit", "choice", "mean", "deviation"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
 
 

@@ -43,12 +43,12 @@ def theta(x):
 
 def zeros(name):
     """Observations of nothing but zeros, with a standard deviation of ten; the first half is learned from."""
-    fit = np.arange(STEPS)[None, None] < STEPS // 2
+    steps = np.arange(STEPS)[None, None]
     return FluxTargets(
         variables=(name,),
         observed=np.zeros((1, 1, STEPS)),
-        fit=fit,
-        validation=~fit,
+        fit=steps < STEPS // 2,
+        choice=steps >= 0,
         mean=np.zeros((1, 1)),
         deviation=np.full((1, 1), 10.0),
         segment=np.zeros((1, STEPS), int),

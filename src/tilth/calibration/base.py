@@ -29,7 +29,7 @@ class Status(enum.Enum):
     """How a calibration ended."""
 
     SUCCEEDED = "succeeded"
-    NO_GAIN = "no step was better than the start on the blocks that watch the learning"
+    NO_GAIN = "no step was better than the start"
     CUT_SHORT = "the loss or its gradient stopped being finite; the best before that counts"
     NOT_FINITE = "the loss or its gradient stopped being finite"
 
@@ -134,7 +134,7 @@ class Problem(eqx.Module):
     def identity(self) -> dict[str, Any]:
         """Plain values that tell problems apart, for checkpoints: names, choices and array digests."""
         targets, guarded, forcing = self.targets, self.guarded, self.sites.forcing
-        observed = (targets.observed, targets.fit, targets.validation, guarded.observed, guarded.fit)
+        observed = (targets.observed, targets.fit, targets.choice, guarded.observed, guarded.fit)
         return {
             "sites": list(self.sites.names),
             "parameters": {p.name: [p.lower, p.upper] for p in self.model.space.parameters},
@@ -151,14 +151,14 @@ class Problem(eqx.Module):
 
 
 class History(eqx.Module):
-    """Mean loss over the sites after each step, on what is fitted and on the blocks that watch [-]."""
+    """Mean loss over the sites after each step, on what is fitted and on what chooses [-]."""
 
     loss: Float[np.ndarray, " step"]
     validation: Float[np.ndarray, " step"]
 
 
 class Result(eqx.Module):
-    """What was learned: the ``rule`` is the best one seen on the blocks that watch the learning.
+    """What was learned: the ``rule`` is the best one seen on what chooses.
 
     ``closure_factor`` [-] is what the simulation of each site was multiplied by in the loss, if learned.
     """

@@ -50,9 +50,9 @@ class Direct(AbstractCalibrator):
     from the end of the window before. ``starts`` candidates are moved side by side; all but the first start
     at random with standard deviation ``spread`` in unconstrained space. Handed-on states are those of other
     parameters, and losses that they make small come back with the next run: so all candidates of the steps
-    before are run with it, side by side, and judged by their own runs. The best on the inner blocks wins,
-    for each site where parameters are free; descent stops after ``patience`` steps without a better one.
-    Where none is better than the start, the start is kept.
+    before are run with it, side by side, and judged by their own runs. The best on the whole calibration part
+    wins, for each site where parameters are free; descent stops after ``patience`` steps without a better
+    one. Where none is better than the start, the start is kept.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -114,7 +114,7 @@ class _Progress(eqx.Module):
     """Where a descent stands.
 
     ``tried`` are the candidates since the last renewal, with an axis for the step first; ``first_loss`` is
-    that of the starts on the inner blocks, ``limit`` the errors of guarded fluxes of the first of them, which
+    that of the starts on what chooses, ``limit`` the errors of guarded fluxes of the first of them, which
     is the default.
     """
 
@@ -197,7 +197,7 @@ def _step(method: Direct, objective: WindowObjective, now: _Progress) -> _Progre
     finite = _finite(losses.fit) and all(_finite(leaf) for leaf in jax.tree.leaves(gradient))
     loss, validation = now.loss.copy(), now.validation.copy()
     loss[now.done] = float(losses.fit.mean(axis=1).min())
-    validation[now.done] = float(losses.validation.mean(axis=1).min())
+    validation[now.done] = float(losses.choice.mean(axis=1).min())
     candidates, memory = now.candidates, now.memory
     if finite:
         candidates, memory = method.descent.advance(now.candidates, gradient, now.memory, evaluate)
@@ -232,7 +232,7 @@ def _renewed(objective: WindowObjective, now: _Progress, count: int) -> _Progres
 def _judged(
     objective: WindowObjective, tried: Candidates, limit: Guard
 ) -> tuple[Float[Array, "step start site"], Guard, Any]:
-    """Losses of everything ``tried`` on the blocks that watch, its errors of guarded fluxes and its states.
+    """Losses of everything ``tried`` on what chooses, its errors of guarded fluxes and its states.
 
     Always of as many candidates as there are steps between two renewals, even where fewer are new: further
     columns of a run cost less than compiling one of another size.
@@ -240,7 +240,7 @@ def _judged(
     together = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tried)
     losses, states = objective.judged(together, limit)
     count = jax.tree.leaves(tried)[0].shape[0]
-    return losses.validation.reshape(count, -1, losses.validation.shape[1]), losses.guard, states
+    return losses.choice.reshape(count, -1, losses.choice.shape[1]), losses.guard, states
 
 
 def _of_one(states: Any, place: int, count: int) -> Any:
@@ -252,7 +252,7 @@ def _of_one(states: Any, place: int, count: int) -> Any:
 def _better(
     objective: WindowObjective, new: Candidates, loss: Array, old: Candidates, old_loss: Array
 ) -> tuple[Candidates, Array, bool]:
-    """The better of two sets of candidates on the inner blocks, its loss, and whether anything was gained."""
+    """The better of two sets of candidates by ``loss``, its loss, and whether anything was gained."""
     per_site = objective.parameters.per_site
     if per_site:
         better = loss < old_loss

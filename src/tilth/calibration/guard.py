@@ -14,10 +14,10 @@ STRENGTH = 0.3
 
 
 class Guard(eqx.Module):
-    """Relative mean square errors of the guarded fluxes on what is fitted and on the blocks that watch."""
+    """Relative mean square errors of the guarded fluxes on what is fitted and on what chooses."""
 
     fit: Float[Array, "guarded start site"]
-    validation: Float[Array, "guarded start site"]
+    choice: Float[Array, "guarded start site"]
 
 
 def excess(error: Float[Array, "guarded *#batch"], limit: Float[Array, "guarded *#batch"]) -> Array:

@@ -2,7 +2,7 @@
 
 Xie et al. 2025 (egusphere-2025-3301), equation 2 and section 2.4.3. The surrogate of all fluxes takes the
 place of the land model; its weights stay as they are, and the error of its fluxes against the observed ones
-trains the generator. Learning is watched on the inner blocks of the calibration part: the generator of the
+trains the generator. Learning is watched on the whole calibration part: the generator of the
 epoch with the least loss there is what is learned, so that longer training cannot make it worse. Of the
 guarded fluxes (:mod:`tilth.calibration.guard`) it minds those that the surrogate simulates.
 """
@@ -133,7 +133,7 @@ class Mdpl(AbstractCalibrator):
 
 
 class _Best:
-    """The network with the least loss on the inner blocks, beside the checkpoint as ``*.best``."""
+    """The network with the least loss on what chooses, beside the checkpoint as ``*.best``."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class _Best:
             self.network = load_arrays(self.path, self.network)
 
     def watch(self, network: MdplNetwork) -> float:
-        """The loss on the inner blocks, remembering the network if it is the best."""
+        """The loss on what chooses, remembering the network if it is the best."""
         value = self._measured(network)
         if self.batch is None or value < self.loss:
             self.loss = value

@@ -15,12 +15,12 @@ from tilth.observations.splits import inner_blocks, split_record
 from tilth.observations.targets import FluxTargets
 
 WATCHED_WINDOWS = 1024
-"""Most windows of the inner blocks on which learning is watched."""
+"""Most windows on which learning is watched."""
 
 Steps = Callable[[FluxTargets], np.ndarray]
 """Which steps of some fluxes count, ``[flux, site, time]``."""
 FIT: Steps = operator.attrgetter("fit")
-WATCHED: Steps = operator.attrgetter("validation")
+WATCHED: Steps = operator.attrgetter("choice")
 
 
 class MdplBatch(eqx.Module):
@@ -104,12 +104,12 @@ class MdplSource:
         return self._batch(inputs, site, start, FIT)
 
     def watched(self) -> MdplBatch | None:
-        """Windows of the inner blocks, always the same, with the generator's usual inputs; None if none."""
+        """Windows that choose, always the same, with the generator's usual inputs; None if none."""
         return self._spread_over(WATCHED)
 
     def everywhere(self) -> MdplBatch | None:
         """Windows of the whole calibration part, in the same way."""
-        return self._spread_over(lambda fluxes: fluxes.fit | fluxes.validation)
+        return self._spread_over(lambda fluxes: fluxes.fit | fluxes.choice)
 
     def _spread_over(self, steps: Steps) -> MdplBatch | None:
         records = self.problem.sites.records

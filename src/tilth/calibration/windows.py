@@ -54,14 +54,13 @@ class WindowedModel(Protocol):
 
 
 class Losses(eqx.Module):
-    """Loss of each candidate at each site on what is fitted and on the blocks that watch.
+    """Loss of each candidate at each site on what is fitted and on what chooses among candidates.
 
-    ``validation`` is that on what is fitted where a site has no scored step in those blocks. Both hold the
-    penalty on guarded fluxes, whose errors are in ``guard``.
+    Both hold the penalty on guarded fluxes, whose errors are in ``guard``.
     """
 
     fit: Float[Array, "start site"]
-    validation: Float[Array, "start site"]
+    choice: Float[Array, "start site"]
     guard: Guard
 
 
@@ -167,23 +166,19 @@ class WindowObjective:
     ) -> Losses:
         """Losses of series in the windows of all candidates."""
         outputs = _scaled(outputs, candidates, self._column_site(outputs), TURBULENT)
-        guard = Guard(*(self._guard(outputs, guarded, part) for part in (guarded.fit, guarded.validation)))
-        fit, _ = self._losses(outputs, data, data.fit)
-        watched, seen = self._losses(outputs, data, data.validation)
+        guard = Guard(*(self._guard(outputs, guarded, part) for part in (guarded.fit, guarded.choice)))
         return Losses(
-            fit + excess(guard.fit, limit.fit),
-            jnp.where(seen, watched, fit) + excess(guard.validation, limit.validation),
+            self._losses(outputs, data, data.fit) + excess(guard.fit, limit.fit),
+            self._losses(outputs, data, data.choice) + excess(guard.choice, limit.choice),
             guard,
         )
 
     def _losses(
         self, outputs: dict[str, Array], data: "WindowData", counts: Array
-    ) -> tuple[Float[Array, "start site"], Bool[Array, "start site"]]:
-        """The loss, mean over fluxes, and where anything counts."""
+    ) -> Float[Array, "start site"]:
+        """The loss, mean over fluxes."""
         losses, number = self._of_fluxes(outputs, self.problem.targets, data, counts, self.problem.loss)
-        shape = (-1, self.problem.starts.shape[0])
-        mean = mean_over_fluxes(losses, number)
-        return mean.reshape(shape), (number > 0).any(axis=0).reshape(shape)
+        return mean_over_fluxes(losses, number).reshape(-1, self.problem.starts.shape[0])
 
     def _guard(self, outputs: dict[str, Array], guarded: "WindowData", counts: Array) -> Array:
         """Mean square errors of the guarded fluxes ``[guarded, start, site]``."""
@@ -247,7 +242,7 @@ class WindowData(eqx.Module):
 
     observed: Float[Array, "flux time window"]
     fit: Bool[Array, "flux time window"]
-    validation: Bool[Array, "flux time window"]
+    choice: Bool[Array, "flux time window"]
     mean: Float[Array, "flux site"]
     deviation: Float[Array, "flux site"]
 
@@ -274,7 +269,7 @@ def window_data(problem: Problem, targets: FluxTargets, windows: Any, length: in
     return WindowData(
         observed=jnp.asarray(cut(targets.observed), dtype),
         fit=jnp.asarray(cut(targets.fit)),
-        validation=jnp.asarray(cut(targets.validation)),
+        choice=jnp.asarray(cut(targets.choice)),
         mean=jnp.asarray(targets.mean, dtype),
         deviation=jnp.asarray(targets.deviation, dtype),
     )

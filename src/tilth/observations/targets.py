@@ -19,15 +19,16 @@ MINIMUM_SCORED = 10
 class FluxTargets(eqx.Module):
     """Observed fluxes of a batch of sites, on the host; everything outside the calibration part is zero.
 
-    ``fit`` and ``validation`` say which steps are learned from and which watch the learning. ``mean`` and
-    ``deviation`` are those of the scored steps of the calibration part, in the unit of the flux; ``segment``
-    the stretch that each step is in, -1 in the padding.
+    ``fit`` says which steps are learned from and ``choice`` on which is chosen among what was learned: those
+    and the blocks between them that nothing is learned from. ``mean`` and ``deviation`` are those of the
+    scored steps of the calibration part, in the unit of the flux; ``segment`` the stretch that each step is
+    in, -1 in the padding.
     """
 
     variables: tuple[str, ...] = eqx.field(static=True)
     observed: Float[np.ndarray, "flux site time"]
     fit: Bool[np.ndarray, "flux site time"]
-    validation: Bool[np.ndarray, "flux site time"]
+    choice: Bool[np.ndarray, "flux site time"]
     mean: Float[np.ndarray, "flux site"]
     deviation: Float[np.ndarray, "flux site"]
     segment: np.ndarray
@@ -46,7 +47,7 @@ class FluxTargets(eqx.Module):
         Raises ``ValueError`` for a site where nothing is left to learn from, if observations are required.
         """
         shape = (len(variables), len(records), max(len(r.time) for r in records))
-        observed, fit, validation = np.zeros(shape), np.zeros(shape, bool), np.zeros(shape, bool)
+        observed, fit, choice = np.zeros(shape), np.zeros(shape, bool), np.zeros(shape, bool)
         mean, deviation = np.zeros(shape[:2]), np.ones(shape[:2])
         segment = np.full(shape[1:], -1)
         for site, record in enumerate(records):
@@ -63,16 +64,16 @@ class FluxTargets(eqx.Module):
                 observed[where][:steps][counts] = values
                 mean[where], deviation[where] = values.mean(), values.std()
                 fit[where][:steps] = counts & blocks.fit
-                validation[where][:steps] = counts & blocks.validation
+                choice[where][:steps] = counts
         if required:
             _refuse_empty(records, variables, fit)
-        return cls(tuple(variables), observed, fit, validation, mean, deviation, segment)
+        return cls(tuple(variables), observed, fit, choice, mean, deviation, segment)
 
     def watched_at(self, sites: Sequence[int]) -> "FluxTargets":
-        """The same observations; those of ``sites``, by number, watch the learning, all others are fitted."""
-        either = self.fit | self.validation
+        """The same observations; those of ``sites``, by number, choose, all others are learned from."""
+        either = self.fit | self.choice
         watching = np.isin(np.arange(either.shape[1]), sites)[None, :, None]
-        return dataclasses.replace(self, fit=either & ~watching, validation=either & watching)
+        return dataclasses.replace(self, fit=either & ~watching, choice=either & watching)
 
 
 def _refuse_empty(records: Sequence[SiteRecord], variables: Sequence[str], fit: np.ndarray) -> None:

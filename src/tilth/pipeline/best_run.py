@@ -46,14 +46,14 @@ class Judge:
         )
 
     def loss(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
-        """Loss on the blocks that watch, with the penalty; NaN for a failed run [-]."""
+        """Loss on what chooses, with the penalty; NaN for a failed run [-]."""
         return watched_error(self.targets, store, member, site) + self.penalty(store, member, start, site)
 
     def penalty(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
         """What guarded fluxes cost whose error on the calibration part exceeds that of ``start`` [-]."""
         errors = []
         for flux in range(len(self.guard.variables)):
-            steps = self.guard.fit[flux, site] | self.guard.validation[flux, site]
+            steps = self.guard.choice[flux, site]
             if steps.any():
                 pair = (_error(self.guard, store, run, site, flux, steps) for run in (member, start))
                 errors.append(tuple(pair))
@@ -79,7 +79,7 @@ def best_round(
     best = int(np.argmin(np.nan_to_num(losses[1:], nan=np.inf)))
     told = ", ".join(f"{loss:.3f}" for loss in losses[1:])
     note = (
-        f"On the blocks that watch, the land model's loss is {losses[0]:.3f} at the start and {told} with "
+        f"On the calibration part, the land model's loss is {losses[0]:.3f} at the start and {told} with "
         f"what was learned in each round: round {best + 1} counts."
     )
     return results[best], [note]
@@ -135,14 +135,13 @@ def best_on_the_way(
 
 
 def watched_error(targets: FluxTargets, store: EnsembleStore, member: int, site: int) -> float:
-    """Mean over fluxes of a run's squared error over the observed variance, on the steps that watch [-].
+    """Mean over fluxes of a run's squared error over the observed variance, on the steps that choose [-].
 
-    On those that are learned from where a site has none that watch; NaN for a failed run.
+    NaN for a failed run.
     """
     losses = []
     for flux in range(len(targets.variables)):
-        steps = targets.validation[flux, site]
-        steps = steps if steps.any() else targets.fit[flux, site]
+        steps = targets.choice[flux, site]
         if steps.any():
             losses.append(_error(targets, store, member, site, flux, steps))
     return float(np.mean(losses))

@@ -100,7 +100,7 @@ def surrogate_tasks(experiment: Experiment, records: Sequence[SiteRecord]) -> tu
     if not guards or not records:
         return FLUXES
     seen = FluxTargets.of(records, guards, RawFluxes(), required=False)
-    measured = (seen.fit | seen.validation).any(axis=(1, 2))
+    measured = np.asarray(seen.choice.any(axis=(1, 2)))
     return (*FLUXES, *(flux for flux, some in zip(guards, measured, strict=True) if some))
 
 
