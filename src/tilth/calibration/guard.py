@@ -2,14 +2,14 @@
 
 Low errors of the turbulent fluxes that are bought with energy the tower measured not to be there are no gain,
 nor is a low error of one of them that is bought with the other. Each guarded flux may have the error that it
-has at the start; what is beyond costs a penalty, so that a tiny excess does not forbid a large gain.
+has at the start; what is beyond costs a penalty, so that only a tiny excess can be worth a large gain.
 """
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-STRENGTH = 0.3
+STRENGTH = 3.0
 """Penalty on a guarded flux whose mean square error is twice that at its start, as a loss [-]."""
 
 
