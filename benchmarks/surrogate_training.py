@@ -12,6 +12,7 @@ are its second bias of each gate.
 """
 
 import argparse
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -83,6 +84,8 @@ def jax_step(settings, features: int, cores: int) -> tuple[Callable[[], None], i
     import jax
     import jax.numpy as jnp
 
+    with contextlib.suppress(RuntimeError):  # said before, for the network before this one
+        jax.config.update("jax_num_cpu_devices", cores)
     from tilth.networks.training import optimiser, training_step
     from tilth.surrogates.architectures import network_of
 
@@ -95,8 +98,10 @@ def jax_step(settings, features: int, cores: int) -> tuple[Callable[[], None], i
         jax.random.normal(key, (*shape, features), jnp.float32),
         jax.random.normal(key, (*shape, tasks), jnp.float32),
     )
-    step = training_step(lambda n, b: jnp.mean(jnp.square(n(b[0]) - b[1])), settings.training, groups)
-    state = [network, rule.init(eqx.filter(network, eqx.is_array))]
+    step = training_step(
+        lambda n, b: jnp.mean(jnp.square(n(b[0]) - b[1])), settings.training, groups, mean=True
+    )
+    state = list(step.placed((network, rule.init(eqx.filter(network, eqx.is_array)))))
     weights = sum(leaf.size for leaf in jax.tree.leaves(network))
 
     def run() -> None:

@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
+from tilth.networks.shared_batches import devices_for, on_all, on_one, shared_out, value_and_gradient
 
 Network = TypeVar("Network", bound=eqx.Module)
 Batch = TypeVar("Batch")
@@ -78,6 +80,7 @@ def train(
     *,
     key: PRNGKeyArray,
     groups: Callable[[Network], Any] | None = None,
+    mean: bool = False,
     validate: Callable[[Network], float] | None = None,
     checkpoint: Path | None = None,
     identity: Mapping[str, Any] | None = None,
@@ -89,7 +92,8 @@ def train(
     ``key`` and the step, so that training goes on from ``checkpoint`` bit for bit. ``groups(network)``
     labels the weights for ``settings.rate_factors``. A checkpoint of other settings, another architecture or
     another ``identity`` is refused with ``ValueError``. Where ``loss`` is a module, trainings of one kind
-    share their compiled code, whatever its arrays hold.
+    share their compiled code, whatever its arrays hold. Where it is a ``mean`` over windows of equal weight,
+    the devices share each batch out; results are the same to round-off.
     """
     rule = optimiser(network, settings, groups)
     header = {
@@ -104,7 +108,7 @@ def train(
     if checkpoint is not None and Path(checkpoint).exists():
         first = int(check_header(checkpoint, header)["epoch"])
         state = load_arrays(checkpoint, state)
-    step = training_step(loss, settings, groups)
+    step = training_step(loss, settings, groups, mean=mean)
     seed = header["key"]
     for epoch in range(first, settings.epochs):
         state = _epoch(state, step, sample, settings, seed=seed, epoch=epoch)
@@ -150,17 +154,37 @@ def architecture(network: eqx.Module) -> list[str]:
     return [f"{jax.tree_util.keystr(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]
 
 
+class TrainingStep(eqx.Module):
+    """A step of training ``(batch, network, state) -> (network, state, loss)``.
+
+    ``state`` is that of :func:`optimiser`. Network and state, where :meth:`placed` puts them, are used up.
+    """
+
+    loss: Callable[..., Array]
+    settings: TrainingSettings
+    groups: Callable[[Any], Any] | None
+    mesh: Mesh | None
+
+    def placed(self, tree: Any) -> Any:
+        """Copies of the arrays of a tree, on all devices that share a batch."""
+        copied = jax.tree.map(lambda leaf: jnp.array(leaf) if eqx.is_array(leaf) else leaf, tree)
+        return on_all(self.mesh, copied)
+
+    def __call__(self, batch: Any, network: Any, state: Any) -> tuple[Any, Any, Float[Array, ""]]:
+        """The step, compiled."""
+        given = (self.loss, self.settings, self.groups, self.mesh, shared_out(self.mesh, batch))
+        return _compiled_step()(given, network, state)
+
+
 def training_step(
     loss: Callable[..., Array],
     settings: TrainingSettings,
     groups: Callable[[Any], Any] | None = None,
-) -> Callable[..., Any]:
-    """The compiled step ``(batch, network, state) -> (network, state, loss)``; network and state are used up.
-
-    ``state`` is that of :func:`optimiser`.
-    """
-    step = _compiled_step()
-    return lambda batch, network, state: step((loss, settings, groups, batch), network, state)
+    *,
+    mean: bool = False,
+) -> TrainingStep:
+    """The step of a training; ``mean`` as in :func:`train`."""
+    return TrainingStep(loss, settings, groups, devices_for(settings.batch_size) if mean else None)
 
 
 @functools.cache
@@ -173,8 +197,8 @@ def _compiled_step() -> Callable[..., Any]:
 
     @eqx.filter_jit(donate="all-except-first", compiler_options=options)  # type: ignore[call-overload]
     def step(given: Any, network: Any, state: Any) -> Any:
-        loss, settings, groups, batch = given
-        value, gradient = eqx.filter_value_and_grad(loss)(network, batch)
+        loss, settings, groups, mesh, batch = given
+        value, gradient = value_and_gradient(loss, network, batch, mesh)
         rule = optimiser(network, settings, groups)
         with jax.numpy_dtype_promotion("standard"):  # the optimiser's own powers of a float to a counter
             updates, state = rule.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
@@ -185,16 +209,14 @@ def _compiled_step() -> Callable[..., Any]:
 
 def _epoch(
     state: _State,
-    step: Callable[..., Any],
+    step: TrainingStep,
     sample: Callable[[np.random.Generator, int], Any],
     settings: TrainingSettings,
     *,
     seed: list[int],
     epoch: int,
 ) -> _State:
-    network, rule_state = jax.tree.map(
-        lambda x: jnp.array(x) if eqx.is_array(x) else x, (state.network, state.optimiser)
-    )
+    network, rule_state = step.placed((state.network, state.optimiser))
     values = []
     for index in range(settings.steps_per_epoch):
         generator = np.random.default_rng([*seed, epoch, index])
@@ -202,6 +224,7 @@ def _epoch(
         network, rule_state, value = step(batch, network, rule_state)
         values.append(value)
     state.training_loss[epoch] = np.mean([float(value) for value in values])
+    network, rule_state = on_one(step.mesh, (network, rule_state))
     return _State(network, rule_state, state.training_loss, state.validation_loss)
 
 

@@ -86,7 +86,7 @@ def train_surrogate(
     }
     trained = train(
         network, loss, source.draw, settings.training,
-        key=train_key, groups=_rate_groups, validate=watch,
+        key=train_key, groups=_rate_groups, mean=True, validate=watch,
         checkpoint=checkpoint, identity=identity, progress=progress,
     )  # fmt: skip
     return SurrogateLandModel(
