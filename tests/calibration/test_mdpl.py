@@ -13,7 +13,7 @@ from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
 from tilth.calibration.base import Problem, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.generator_inputs import GeneratorEncoder
-from tilth.calibration.guard import STRENGTH
+from tilth.calibration.guard import STEEP
 from tilth.calibration.mdpl import Mdpl
 from tilth.calibration.mdpl_loss import MdplLoss, guarded_at_start
 from tilth.calibration.mdpl_windows import MdplSource
@@ -236,11 +236,12 @@ def test_a_guarded_flux_costs_what_its_error_exceeds_that_of_the_start():
     bare = MdplLoss.of(dataclasses.replace(given, guarded=guarded_problem(()).guarded), given.model, 0.0)
     moved = SPACE.from_fraction(jnp.asarray(POSITIONS))[None].astype(start.dtype)
     costs = [
-        minding.per_site(at, None, batch)[0] - bare.per_site(at, None, batch)[0] for at in (start, moved)
+        minding.per_site(at, None, batch, STEEP)[0] - bare.per_site(at, None, batch, STEEP)[0]
+        for at in (start, moved)
     ]
     excess = radiation_error(given, moved) / radiation_error(given, start) - 1.0
     assert excess > 0.5
-    np.testing.assert_allclose(costs, [[0.0], [STRENGTH * excess]], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(costs, [[0.0], [STEEP * excess]], rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_learned_through_a_surrogate_minds_the_guard():

@@ -84,9 +84,9 @@ def test_what_worsens_nothing_measured_counts_whole(slope, tmp_path):
 @pytest.mark.parametrize(
     ("slope", "best"),
     [
-        # The loss is (1 - x)² + 0.3 ((1 + 0.2 slope x)² - 1).
+        # The loss is (1 - x)² + 3 ((1 + 0.2 slope x)² - 1).
         pytest.param(0.1, 1.0, id="a small loss does not forbid a large gain"),
-        pytest.param(10.0, 0.125, id="least at 0.18, of the eighths at 0.125"),
+        pytest.param(1.0, 0.375, id="least at 0.36, of the eighths at 0.375"),
         pytest.param(100.0, 0.0, id="every part is worse than the start"),
     ],
 )

@@ -5,7 +5,7 @@ spun-up run with recent parameters; no derivative goes through that state. The l
 minimised by gradient descent from the default parameters.
 
 Observed fluxes guard each other (:mod:`tilth.calibration.guard`): a candidate whose error of one exceeds that
-at the start pays for the excess, in what is fitted and in what watches.
+at the start pays for the excess, in what is fitted and in what chooses.
 
 A weak prior holds what the fluxes do not tell near the default: the penalty ``prior · mean(u²)`` on the
 offsets ``u`` in unconstrained space is, up to a constant, the background term of a variational assimilation
@@ -36,7 +36,7 @@ from tilth.calibration.candidates import (
 )
 from tilth.calibration.descent import AbstractDescent, Adam
 from tilth.calibration.generator import GeneratorSettings
-from tilth.calibration.guard import Guard
+from tilth.calibration.guard import MILD, STEEP, Guard
 from tilth.calibration.windows import WindowObjective
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 
@@ -45,14 +45,15 @@ class Direct(AbstractCalibrator):
     """Gradient descent through the land model.
 
     Parameters are free at each site, the same at all sites where they are ``shared``, or come from one
-    ``generator`` for all sites where its settings are given. ``window_days`` [d] is the length of windows.
-    Every ``refresh`` steps their states come from a run of the whole record, spun up in full; in between,
-    from the end of the window before. ``starts`` candidates are moved side by side; all but the first start
-    at random with standard deviation ``spread`` in unconstrained space. Handed-on states are those of other
-    parameters, and losses that they make small come back with the next run: so all candidates of the steps
-    before are run with it, side by side, and judged by their own runs. The best on the whole calibration part
-    wins, for each site where parameters are free; descent stops after ``patience`` steps without a better
-    one. Where none is better than the start, the start is kept.
+    ``generator`` for all sites where its settings are given. ``window_days`` [d] is the length of
+    windows. Every ``refresh`` steps their states come from a run of the whole record, spun up in full; in
+    between, from the end of the window before. From each of ``starts`` points two candidates are moved
+    side by side, one with a mild guard and one with a steep one; all points but the first are drawn at
+    random with standard deviation ``spread`` in unconstrained space. Handed-on states are those of other
+    parameters, and losses that they make small come back with the next run: so all candidates of the
+    steps before are run with it, side by side, and judged by their own runs. The best on the whole
+    calibration part wins, for each site where parameters are free; descent stops after ``patience`` steps
+    without a better one. Where none is better than the start, the start is kept.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -91,10 +92,13 @@ class Direct(AbstractCalibrator):
         parameters: AbstractParameters = Common.of(problem) if self.shared else Free()
         if self.generator is not None:
             parameters = Generated.of(problem, self.generator)
+        guards = (MILD, STEEP) if problem.guarded.variables else (MILD,)
+        strengths = guards * self.starts
         objective = WindowObjective(
-            problem, parameters, starts=self.starts, days=self.window_days, prior=self.prior
+            problem, parameters, strengths=strengths, days=self.window_days, prior=self.prior
         )
         candidates = initial_candidates(problem, parameters, key, starts=self.starts, spread=self.spread)
+        candidates = jax.tree.map(lambda a: jnp.repeat(a, len(guards), axis=0), candidates)
         end = _descended(self, objective, candidates, key, checkpoint, progress)
         final = best_start(end.best, end.best_loss, per_site=parameters.per_site)
         lowest = _lowest(end.best_loss, parameters.per_site)

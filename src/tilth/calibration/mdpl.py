@@ -4,7 +4,8 @@ Xie et al. 2025 (egusphere-2025-3301), equation 2 and section 2.4.3. The surroga
 place of the land model; its weights stay as they are, and the error of its fluxes against the observed ones
 trains the generator. Learning is watched on the whole calibration part: the generator of the
 epoch with the least loss there is what is learned, so that longer training cannot make it worse. Of the
-guarded fluxes (:mod:`tilth.calibration.guard`) it minds those that the surrogate simulates.
+guarded fluxes (:mod:`tilth.calibration.guard`) it minds those that the surrogate simulates: one generator is
+trained with a mild guard and one with a steep one.
 """
 
 from pathlib import Path
@@ -20,8 +21,10 @@ from tilth.calibration.base import AbstractCalibrator, History, Problem, Progres
 from tilth.calibration.candidates import closure_factor, unit_factor
 from tilth.calibration.generator import Generator, GeneratorSettings, feature_count
 from tilth.calibration.generator_inputs import GeneratorEncoder
+from tilth.calibration.guard import MILD, STEEP
 from tilth.calibration.mdpl_loss import MdplLoss, MdplNetwork, WindowSurrogate, alike, guarded_at_start
 from tilth.calibration.mdpl_windows import MdplSource
+from tilth.calibration.parts import part_of_checkpoint, part_of_progress
 from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 from tilth.networks.training import TrainingSettings, train
@@ -37,8 +40,9 @@ class Mdpl(AbstractCalibrator):
     what is learned to one set of offsets that all sites share.
     With ``relative`` the loss of each site is divided by that of its start: a site whose fluxes the model
     cannot reach, because they do not close for instance, does not decide for all.
-    Where parameters are ``shared``, the generator's outputs are averaged over the sites too, so that all
-    have the same offsets from their starts.
+    Where parameters are ``shared``, the generator's outputs are averaged over the sites too, so that all have
+    the same offsets from their starts. A generator is trained for each strength in ``guards``, the better
+    one is kept.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -52,6 +56,7 @@ class Mdpl(AbstractCalibrator):
     prior: float = 1e-3
     spread_prior: float = 0.0
     relative: bool = eqx.field(static=True, default=False)
+    guards: tuple[float, ...] = eqx.field(static=True, default=(MILD, STEEP))
 
     def __check_init__(self) -> None:
         if self.drawn_windows < 1 or self.prior < 0 or self.spread_prior < 0:
@@ -87,23 +92,31 @@ class Mdpl(AbstractCalibrator):
             generator_count=self.drawn_windows,
         )
         network = _fresh(problem, encoder, self.generator, network_key)
-        loss = MdplLoss.of(problem, surrogate, self.prior, self.spread_prior, shared=self.shared)
-        if self.relative:
-            loss = loss.relative_to_start(source)
-        identity = {"method": repr(self), "problem": problem.identity()}
-        header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
-        best = _Best(network, loss, source, checkpoint, header)
-        trained = train(
-            network,
-            loss,
-            source.draw,
-            self.training,
-            key=train_key,
-            validate=best.watch,
-            checkpoint=checkpoint,
-            identity=identity,
-            progress=progress,
-        )
+        guards = self.guards if problem.guarded.variables else self.guards[:1]
+        found = []
+        for number, guard in enumerate(guards):
+            loss = MdplLoss.of(
+                problem, surrogate, self.prior, self.spread_prior, shared=self.shared, guard=guard
+            )
+            if self.relative:
+                loss = loss.relative_to_start(source)
+            identity = {"method": repr(self), "problem": problem.identity(), "guard": guard}
+            header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
+            own = part_of_checkpoint(checkpoint, number, len(guards))
+            best = _Best(network, loss, source, own, header)
+            trained = train(
+                network,
+                loss,
+                source.draw,
+                self.training,
+                key=train_key,
+                validate=best.watch,
+                checkpoint=own,
+                identity=identity,
+                progress=part_of_progress(progress, number, len(guards)),
+            )
+            found.append((best, trained))
+        best, trained = min(found, key=lambda pair: np.nan_to_num(pair[0].loss, nan=np.inf))
         chosen = best.network
         return Result(
             rule=self._rule(problem, chosen.generator, encoder),

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from tilth.calibration.base import Problem
 from tilth.calibration.candidates import closure_factor
 from tilth.calibration.generator import Generator
-from tilth.calibration.guard import excess
+from tilth.calibration.guard import MILD, STEEP, excess
 from tilth.calibration.mdpl_windows import MdplBatch, MdplSource
 from tilth.calibration.parameter_map import ParameterMap
 from tilth.data.containers import Sites
@@ -79,7 +79,8 @@ class MdplNetwork(eqx.Module):
 class MdplLoss(eqx.Module):
     """The loss of a generator on a batch: mean over the sites in it of the mean over their fluxes.
 
-    A guarded flux costs a penalty where its error on the windows of the batch exceeds that of the start.
+    A guarded flux costs a penalty of strength ``guard`` where its error on the windows of the batch exceeds
+    that of the start; what chooses has a steep one.
     ``mean`` and ``deviation`` are the observed ones; the loss of each site is divided by its ``unit``, and
     priors count at the sites that are learned from (``learning``, one or zero).
     """
@@ -91,6 +92,7 @@ class MdplLoss(eqx.Module):
     deviation: Float[Array, "flux site"]
     learning: Float[Array, " site"]
     unit: Float[Array, " site"]
+    guard: Float[Array, ""]
     variables: tuple[str, ...] = eqx.field(static=True)
     guarded: tuple[str, ...] = eqx.field(static=True)
     average_steps: int = eqx.field(static=True)
@@ -107,8 +109,9 @@ class MdplLoss(eqx.Module):
         spread_prior: float = 0.0,
         *,
         shared: bool = False,
+        guard: float = MILD,
     ) -> "MdplLoss":
-        """The loss of a problem."""
+        """The loss of a problem, with a ``guard`` of that strength on the way."""
         every = np.arange(len(problem.sites.records))
         return cls(
             surrogate=surrogate.without_history(),
@@ -118,6 +121,7 @@ class MdplLoss(eqx.Module):
             deviation=jnp.asarray(problem.targets.deviation),
             learning=jnp.asarray(np.isin(every, problem.learning), jnp.float32),
             unit=jnp.ones(len(every)),
+            guard=jnp.asarray(guard, jnp.float32),
             variables=problem.targets.variables,
             guarded=problem.guarded.variables,
             average_steps=problem.average_steps,
@@ -128,7 +132,7 @@ class MdplLoss(eqx.Module):
 
     def __call__(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
         """The loss with what the priors cost at the sites that are learned from [-]."""
-        offsets, loss = self.parts(network, batch)
+        offsets, loss = self.parts(network, batch, self.guard)
         offsets = offsets.astype(loss.dtype)
         weight = (self.learning / self.learning.sum()).astype(loss.dtype)
         deviations = offsets - (weight @ offsets)[None]
@@ -136,20 +140,23 @@ class MdplLoss(eqx.Module):
         return loss + jnp.asarray([self.prior, self.spread_prior], loss.dtype) @ squares
 
     def parts(
-        self, network: MdplNetwork, batch: MdplBatch
+        self, network: MdplNetwork, batch: MdplBatch, guard: float | Array
     ) -> tuple[Float[Array, "site free"], Float[Array, ""]]:
-        """Offsets of the sites' parameters and the loss without what the priors cost [-]."""
+        """Offsets of the sites' parameters and the loss without what the priors cost [-].
+
+        ``guard`` is the strength of the penalty on guarded fluxes.
+        """
         offsets = network.generator(batch.inputs)
         if self.shared:
             offsets = alike(offsets)
-        per_site, present = self.per_site(self.mapping.physical(offsets), network.closure, batch)
+        per_site, present = self.per_site(self.mapping.physical(offsets), network.closure, batch, guard)
         per_site = per_site / self.unit.astype(per_site.dtype)
         return offsets, jnp.sum(per_site) / jnp.maximum(present.sum(), 1.0)
 
     @eqx.filter_jit
     def watched(self, network: MdplNetwork, batch: MdplBatch) -> Float[Array, ""]:
-        """The loss without what the priors cost, compiled for all sites [-]."""
-        return self.parts(network, batch)[1]
+        """The loss that chooses, without what the priors cost; compiled for all sites [-]."""
+        return self.parts(network, batch, STEEP)[1]
 
     def relative_to_start(self, source: MdplSource) -> "MdplLoss":
         """The same loss in units of that of the start of each site; of 1 where nothing of it is scored."""
@@ -158,15 +165,19 @@ class MdplLoss(eqx.Module):
             return self
         batch = jax.tree.map(jnp.asarray, batch)
         starts = self.mapping.physical(jnp.zeros((len(self.unit), len(self.mapping.free))))
-        per_site, present = self.per_site(starts, None, batch)
+        per_site, present = self.per_site(starts, None, batch, STEEP)
         unit = jnp.where((present > 0.0) & (per_site > 0.0), per_site, jnp.ones_like(per_site))
         return dataclasses.replace(self, unit=unit)
 
     @eqx.filter_jit
     def per_site(
-        self, thetas: Float[Array, "site param"], closure: Float[Array, " site"] | None, batch: MdplBatch
+        self,
+        thetas: Float[Array, "site param"],
+        closure: Float[Array, " site"] | None,
+        batch: MdplBatch,
+        guard: float | Array,
     ) -> tuple[Float[Array, " site"], Float[Array, " site"]]:
-        """The loss at each site, and 1 where anything of it is scored in the batch."""
+        """The loss at each site, and 1 where anything of it is scored in the batch; ``guard`` as above."""
         series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
         simulated = self._fluxes(series, self.variables)
         if closure is not None:
@@ -192,10 +203,12 @@ class MdplLoss(eqx.Module):
         losses, number = jax.vmap(of_one)(simulated, observed, batch.counts, mean, deviation)
         per_site = mean_over_fluxes(losses, number)
         if self.guarded:
-            per_site = per_site + self._penalty(series, batch).astype(per_site.dtype)
+            per_site = per_site + self._penalty(series, batch, guard).astype(per_site.dtype)
         return per_site, (number > 0).any(axis=0).astype(per_site.dtype)
 
-    def _penalty(self, series: Float[Array, "batch time task"], batch: MdplBatch) -> Float[Array, " site"]:
+    def _penalty(
+        self, series: Float[Array, "batch time task"], batch: MdplBatch, guard: float | Array
+    ) -> Float[Array, " site"]:
         """What guarded fluxes cost at each site [-]."""
 
         def squares(simulated: Array) -> Array:
@@ -203,7 +216,7 @@ class MdplLoss(eqx.Module):
             return jax.ops.segment_sum((error**2).sum(axis=1).T, batch.site, len(self.unit)).T
 
         simulated = self._fluxes(series, self.guarded)
-        return excess(squares(simulated), squares(batch.at_start))
+        return excess(squares(simulated), squares(batch.at_start), guard)
 
     def _fluxes(
         self, series: Float[Array, "batch time task"], names: Sequence[str]

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
+from tilth.calibration.parts import part_of_checkpoint, part_of_progress
 from tilth.calibration.rules import Averaged
 
 
@@ -49,8 +50,8 @@ class WatchedAtSites(AbstractCalibrator):
             self.method.solve(
                 problem.watched_at(group),
                 jax.random.fold_in(key, number),
-                checkpoint=None if checkpoint is None else _numbered(checkpoint, number),
-                progress=_shifted(progress, number, len(groups)),
+                checkpoint=part_of_checkpoint(checkpoint, number, len(groups)),
+                progress=part_of_progress(progress, number, len(groups)),
             )
             for number, group in enumerate(groups)
         ]
@@ -89,14 +90,3 @@ def _closure_factor(groups: Sequence[Sequence[int]], results: Sequence[Result]) 
     for row, group in enumerate(groups):
         learned[row, list(group)] = np.nan
     return np.nanmean(learned, axis=0)
-
-
-def _numbered(checkpoint: Path, number: int) -> Path:
-    return Path(checkpoint).with_name(f"{Path(checkpoint).stem}-{number}{Path(checkpoint).suffix}")
-
-
-def _shifted(progress: Progress | None, before: int, parts: int) -> Progress | None:
-    """Progress of one of several parts of equal length."""
-    if progress is None:
-        return None
-    return lambda done, total, message: progress(before * total + done, parts * total, message)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from tilth.calibration.base import Problem
 from tilth.calibration.candidates import AbstractParameters, Candidates, closure_factor
 from tilth.calibration.generator_inputs import GeneratorInputs
-from tilth.calibration.guard import Guard, excess
+from tilth.calibration.guard import STEEP, Guard, excess
 from tilth.data.containers import Sites
 from tilth.data.flux_errors import TURBULENT
 from tilth.observations.averaging import block_means
@@ -69,11 +69,18 @@ class WindowObjective:
 
     Windows of all candidates are columns of one run, each from a given state. Steps count where they are
     scored and the model's surface balance converged. A guarded flux of the problem costs nothing until its
-    mean square error exceeds its limit, that at the start (:mod:`tilth.calibration.guard`).
+    mean square error exceeds its limit, that at the start (:mod:`tilth.calibration.guard`); from there on the
+    penalty has the candidate's own of the ``strengths``, and in the choice it is steep.
     """
 
     def __init__(
-        self, problem: Problem, parameters: AbstractParameters, *, starts: int, days: float, prior: float
+        self,
+        problem: Problem,
+        parameters: AbstractParameters,
+        *,
+        strengths: Sequence[float],
+        days: float,
+        prior: float,
     ) -> None:
         if not isinstance(problem.model, WindowedModel):
             raise TypeError(
@@ -81,14 +88,14 @@ class WindowObjective:
                 "calibrate it through a surrogate with mdpl"
             )
         self.problem, self.parameters = problem, parameters
-        self.starts, self.days, self.prior = starts, days, prior
+        self.strengths, self.starts, self.days, self.prior = strengths, len(strengths), days, prior
         self.model: WindowedModel = problem.model
         self.length = window_length(problem.sites, days, problem.average_steps)
         self.inside = [split_record(record).calibration for record in problem.sites.records]
         self.inputs = parameters.prepared(problem)
         windows = self.model.cut_windows(problem.sites, self.length, self.inside)
         self.windows = jax.tree.map(np.asarray, windows)
-        self.forcing = jax.tree.map(lambda a: jnp.tile(a, starts), windows.forcing)
+        self.forcing = jax.tree.map(lambda a: jnp.tile(a, self.starts), windows.forcing)
         self.data = window_data(problem, problem.targets, self.windows, self.length)
         self.guarded = window_data(problem, problem.guarded, self.windows, self.length)
         self.names = tuple(dict.fromkeys((*problem.targets.variables, *problem.guarded.variables)))
@@ -168,8 +175,8 @@ class WindowObjective:
         outputs = _scaled(outputs, candidates, self._column_site(outputs), TURBULENT)
         guard = Guard(*(self._guard(outputs, guarded, part) for part in (guarded.fit, guarded.choice)))
         return Losses(
-            self._losses(outputs, data, data.fit) + excess(guard.fit, limit.fit),
-            self._losses(outputs, data, data.choice) + excess(guard.choice, limit.choice),
+            self._losses(outputs, data, data.fit) + excess(guard.fit, limit.fit, self._strength(guard.fit)),
+            self._losses(outputs, data, data.choice) + excess(guard.choice, limit.choice, STEEP),
             guard,
         )
 
@@ -185,6 +192,11 @@ class WindowObjective:
         errors, _ = self._of_fluxes(outputs, self.problem.guarded, guarded, counts, MeanSquare())
         sites = self.problem.starts.shape[0]
         return errors.reshape(errors.shape[0], errors.shape[1] // sites, sites)
+
+    def _strength(self, errors: Float[Array, "guarded start site"]) -> Float[Array, "start 1"]:
+        """Of each candidate's guard on the way; errors may be those of several sets of candidates."""
+        repeated = np.tile(self.strengths, errors.shape[1] // self.starts)
+        return jnp.asarray(repeated, errors.dtype)[:, None]
 
     def _starts(self, outputs: dict[str, Array]) -> int:
         """The number of candidates whose windows the series hold."""

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tilth.calibration.base import Result, Status
-from tilth.calibration.guard import excess
+from tilth.calibration.guard import STEEP, excess
 from tilth.calibration.rules import PerSite
 from tilth.config import Experiment
 from tilth.data.containers import SiteRecord, Sites
@@ -57,7 +57,10 @@ class Judge:
             if steps.any():
                 pair = (_error(self.guard, store, run, site, flux, steps) for run in (member, start))
                 errors.append(tuple(pair))
-        return float(excess(*jnp.asarray(errors).T)) if errors else 0.0
+        if not errors:
+            return 0.0
+        learned, first = jnp.asarray(errors).T
+        return float(excess(learned, first, STEEP))
 
 
 def best_round(

@@ -9,6 +9,7 @@ from tilth.calibration.base import AbstractCalibrator
 from tilth.calibration.descent import Adam
 from tilth.calibration.direct import Direct
 from tilth.calibration.generator import GeneratorSettings
+from tilth.calibration.guard import MILD
 from tilth.calibration.mdpl import Mdpl
 from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config import Experiment, Method
@@ -181,5 +182,7 @@ def _watched_at_sites(experiment: Experiment) -> WatchedAtSites:
     epochs = experiment.sizes.generator_epochs or UNSEEN_EPOCHS[experiment.preset]
     training = dataclasses.replace(learner.training, epochs=epochs)
     return WatchedAtSites(
-        dataclasses.replace(learner, relative=True, spread_prior=SPREAD_PRIOR, training=training)
+        dataclasses.replace(
+            learner, relative=True, spread_prior=SPREAD_PRIOR, training=training, guards=(MILD,)
+        )
     )
