@@ -44,7 +44,7 @@ def test_learns_a_line_and_reports_each_epoch() -> None:
     settings = dataclasses.replace(SETTINGS, epochs=60, schedule="cosine")
     messages: list[str] = []
     trained = train(
-        start(), loss, sample, settings, key=KEY, validate=lambda line: float(line.offset),
+        start(), loss, sample, settings, key=KEY, validate=lambda line, epoch: float(line.offset),
         progress=lambda done, total, text: messages.append(f"{done}/{total} {text}"),
     )  # fmt: skip
     # the rate falls to a hundredth: what is left is far below the first steps

@@ -59,13 +59,14 @@ JUDGE = Judge(zeros("Qle"), zeros("Rnet"))
 START, GOAL = theta(0.0), theta(1.0)
 
 
-def learned(there):
-    return Result(PerSite(SITES.names, there), Status.SUCCEEDED, History(np.zeros(1), np.zeros(1)))
+def learned(there, passed=None):
+    rule, history = PerSite(SITES.names, there), History(np.zeros(1), np.zeros(1))
+    return Result(rule, Status.SUCCEEDED, history, passed=passed)
 
 
-def on_the_way(slope, folder, fall=10.0):
+def on_the_way(slope, folder, fall=10.0, passed=None):
     """What counts: its place on the way and the remark; and the places that were run."""
-    land, goal = Line(slope=slope, fall=fall), learned(GOAL)
+    land, goal = Line(slope=slope, fall=fall), learned(GOAL, passed)
     store = run_ensemble(land, np.stack([START, GOAL]), SITES, folder / "store.zarr")
     place = Workplace(folder, Stopwatch())
     result, notes = best_on_the_way(goal, JUDGE, store, START, SITES, land=land, members=2, place=place)
@@ -104,6 +105,20 @@ def test_what_goes_too_far_goes_back(tmp_path):
     """Qle is right at a third of the way and worse than at the start at its end; Rnet gets better."""
     where, (note,), _ = on_the_way(-1.0, tmp_path, fall=30.0)
     assert where == pytest.approx(0.375) and "or is no better than the start; 37.5 %" in note
+
+
+def test_a_stage_of_learning_counts_where_the_land_model_finds_it_better(tmp_path):
+    """Qle is right at five sixths of the way; nothing measured is worse at its end."""
+    passed = np.stack([theta(0.2), theta(0.8), theta(0.6)])
+    where, (note,), tried = on_the_way(-1.0, tmp_path, fall=12.0, passed=passed)
+    np.testing.assert_allclose(tried, [0.2, 0.8, 0.6], atol=1e-6)
+    assert where == pytest.approx(0.8, abs=1e-6)
+    assert "the parameters of stage 2 of learning have a lower loss" in note
+
+
+def test_what_was_learned_counts_where_no_stage_is_better(tmp_path):
+    where, notes, _ = on_the_way(-1.0, tmp_path, passed=np.stack([theta(0.2), theta(0.8)]))
+    assert where == pytest.approx(1.0) and not notes
 
 
 @pytest.mark.parametrize(("slope", "best"), [(0.0, 2), (4.0, 1), (1000.0, 1)])

@@ -161,12 +161,14 @@ class Result(eqx.Module):
     """What was learned: the ``rule`` is the best one seen on what chooses.
 
     ``closure_factor`` [-] is what the simulation of each site was multiplied by in the loss, if learned.
+    ``passed`` are physical parameters on the way there, for a judge who knows more than what chose.
     """
 
     rule: AbstractParameterRule
     status: Status = eqx.field(static=True)
     history: History
     closure_factor: Float[np.ndarray, " site"] | None = None
+    passed: Float[np.ndarray, "stage site param"] | None = None
 
 
 class AbstractCalibrator(eqx.Module):

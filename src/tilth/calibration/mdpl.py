@@ -9,7 +9,7 @@ trained with a mild guard and one with a steep one.
 """
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -23,10 +23,10 @@ from tilth.calibration.generator import Generator, GeneratorSettings, feature_co
 from tilth.calibration.generator_inputs import GeneratorEncoder
 from tilth.calibration.guard import MILD, STEEP
 from tilth.calibration.mdpl_loss import MdplLoss, MdplNetwork, WindowSurrogate, alike, guarded_at_start
+from tilth.calibration.mdpl_watch import Watch
 from tilth.calibration.mdpl_windows import MdplSource
 from tilth.calibration.parts import part_of_checkpoint, part_of_progress
 from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
-from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
 from tilth.networks.training import TrainingSettings, train
 
 
@@ -92,6 +92,10 @@ class Mdpl(AbstractCalibrator):
             generator_count=self.drawn_windows,
         )
         network = _fresh(problem, encoder, self.generator, network_key)
+
+        def thetas(network: MdplNetwork) -> np.ndarray:
+            return np.asarray(self._rule(problem, network.generator, encoder)(problem.sites)[0], float)
+
         guards = self.guards if problem.guarded.variables else self.guards[:1]
         found = []
         for number, guard in enumerate(guards):
@@ -103,21 +107,22 @@ class Mdpl(AbstractCalibrator):
             identity = {"method": repr(self), "problem": problem.identity(), "guard": guard}
             header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
             own = part_of_checkpoint(checkpoint, number, len(guards))
-            best = _Best(network, loss, source, own, header)
+            watch = Watch(network, loss, source, own, header, thetas=thetas, epochs=self.training.epochs)
             trained = train(
                 network,
                 loss,
                 source.draw,
                 self.training,
                 key=train_key,
-                validate=best.watch,
+                validate=watch,
                 checkpoint=own,
                 identity=identity,
                 progress=part_of_progress(progress, number, len(guards)),
             )
-            found.append((best, trained))
+            found.append((watch, trained))
         best, trained = min(found, key=lambda pair: np.nan_to_num(pair[0].loss, nan=np.inf))
         chosen = best.network
+        passed = np.concatenate([watch.passed for watch, _ in found])
         return Result(
             rule=self._rule(problem, chosen.generator, encoder),
             status=_status(trained.training_loss, best),
@@ -125,6 +130,7 @@ class Mdpl(AbstractCalibrator):
             closure_factor=None
             if chosen.closure is None
             else np.asarray(closure_factor(chosen.closure), float),
+            passed=passed[np.isfinite(passed).all(axis=(1, 2))],
         )
 
     def _rule(
@@ -143,42 +149,6 @@ class Mdpl(AbstractCalibrator):
             names=problem.sites.names,
             starts=np.asarray(problem.starts, np.float64),
         )
-
-
-class _Best:
-    """The network with the least loss on what chooses, beside the checkpoint as ``*.best``."""
-
-    def __init__(
-        self,
-        network: MdplNetwork,
-        loss: MdplLoss,
-        source: MdplSource,
-        checkpoint: Path | None,
-        header: dict[str, Any],
-    ) -> None:
-        watched = source.watched()
-        self.batch = None if watched is None else jax.tree.map(jnp.asarray, watched)
-        self.evaluate = loss.watched
-        self.header = header
-        self.path = None if checkpoint is None else Path(checkpoint).with_suffix(".best")
-        self.network = jax.tree.map(lambda leaf: jnp.array(leaf), network)
-        self.start = self.loss = self._measured(network)
-        if self.path is not None and Path(checkpoint or "").exists() and self.path.exists():
-            self.loss = float(check_header(self.path, header)["loss"])
-            self.network = load_arrays(self.path, self.network)
-
-    def watch(self, network: MdplNetwork) -> float:
-        """The loss on what chooses, remembering the network if it is the best."""
-        value = self._measured(network)
-        if self.batch is None or value < self.loss:
-            self.loss = value
-            self.network = jax.tree.map(lambda leaf: jnp.array(leaf), network)
-            if self.path is not None:
-                save_arrays(self.path, {**self.header, "loss": value}, self.network)
-        return value
-
-    def _measured(self, network: MdplNetwork) -> float:
-        return float("nan") if self.batch is None else float(self.evaluate(network, self.batch))
 
 
 def _surrogate(problem: Problem) -> WindowSurrogate:
@@ -209,7 +179,7 @@ def _fresh(
     return MdplNetwork(Generator(features, len(problem.free), settings, key=key), closure)
 
 
-def _status(losses: Float[np.ndarray, " epoch"], best: _Best) -> Status:
+def _status(losses: Float[np.ndarray, " epoch"], best: Watch) -> Status:
     if not np.isfinite(losses).all():
         return Status.CUT_SHORT if best.loss < best.start else Status.NOT_FINITE
     return Status.SUCCEEDED if best.batch is None or best.loss < best.start else Status.NO_GAIN

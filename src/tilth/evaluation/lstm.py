@@ -148,7 +148,7 @@ class _Best:
         self.network: FluxNetwork | None = None
         self.error = np.inf
 
-    def __call__(self, network: FluxNetwork) -> float:
+    def __call__(self, network: FluxNetwork, _: int) -> float:
         error = 0.0 if self._batch is None else float(self._judge(network, self._batch))
         if np.isfinite(error) and (error < self.error or self._batch is None):
             self.network, self.error = network, error

@@ -81,7 +81,7 @@ def train(
     key: PRNGKeyArray,
     groups: Callable[[Network], Any] | None = None,
     mean: bool = False,
-    validate: Callable[[Network], float] | None = None,
+    validate: Callable[[Network, int], float] | None = None,
     checkpoint: Path | None = None,
     identity: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -89,10 +89,11 @@ def train(
     """The trained network.
 
     ``sample(generator, batch_size)`` draws a batch (a tree of arrays); the draw of each step depends only on
-    ``key`` and the step, so that training goes on from ``checkpoint`` bit for bit. ``groups(network)``
-    labels the weights for ``settings.rate_factors``. A checkpoint of other settings, another architecture or
-    another ``identity`` is refused with ``ValueError``. Where ``loss`` is a module, trainings of one kind
-    share their compiled code, whatever its arrays hold. Where it is a ``mean`` over windows of equal weight,
+    ``key`` and the step, so that training goes on from ``checkpoint`` bit for bit. ``validate`` is given
+    the network and the number of the epoch that is done. ``groups(network)`` labels the weights for
+    ``settings.rate_factors``. A checkpoint of other settings, another architecture or another
+    ``identity`` is refused with ``ValueError``. Where ``loss`` is a module, trainings of one kind share
+    their compiled code, whatever its arrays hold. Where it is a ``mean`` over windows of equal weight,
     the devices share each batch out; results are the same to round-off.
     """
     rule = optimiser(network, settings, groups)
@@ -113,7 +114,7 @@ def train(
     for epoch in range(first, settings.epochs):
         state = _epoch(state, step, sample, settings, seed=seed, epoch=epoch)
         if validate is not None:
-            state.validation_loss[epoch] = validate(state.network)
+            state.validation_loss[epoch] = validate(state.network, epoch + 1)
         if checkpoint is not None:
             save_arrays(checkpoint, {**header, "epoch": epoch + 1}, state)
         if progress is not None:

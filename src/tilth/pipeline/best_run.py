@@ -2,8 +2,9 @@
 
 A surrogate is wrong somewhere, and one of the turbulent fluxes does not see where they are bought with
 radiation or ground heat that the tower measured not to be there. What was learned is therefore run by the
-land model and judged by the loss with the penalty of :mod:`tilth.calibration.guard`. Where it is no better
-than the start or that penalty is paid, parts of the way between the two are run too.
+land model and judged by the loss with the penalty of :mod:`tilth.calibration.guard`, and so are parameters
+that learning passed through. Where what was learned is no better than the start or that penalty is paid,
+parts of the way between the two are run too.
 """
 
 import dataclasses
@@ -28,6 +29,7 @@ from tilth.pipeline.workplace import Workplace
 
 FRACTIONS = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125)
 """Parts of the way from the start to what was learned that are tried where the guard speaks."""
+_NOTHING, _ALL = (f"{part} % of the way from the start to it" for part in (0, 100))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +101,11 @@ def best_on_the_way(
     members: int,
     place: Workplace,
 ) -> tuple[Result, list[str]]:
-    """``result``, or at sites where it is worse than ``start`` the best part of the way to it.
+    """``result``, or at sites where the land model finds something better, that.
 
-    Worse is a larger loss, or a measured flux that pays the guard's penalty. ``start`` is [site, param]. The
-    parts are run as members of the ``store`` after its first ``members``.
+    Tried are the parameters that learning passed through and, where what was learned is worse than ``start``
+    [site, param], parts of the way between the two. Worse is a larger loss, or a measured flux that pays the
+    guard's penalty. All are run as members of the ``store`` after its first ``members``.
     """
     learned = np.asarray(result.rule(sites)[0], float)
     first, last = _member(store, start), _member(store, learned)
@@ -112,25 +115,37 @@ def best_on_the_way(
         if not judge.penalty(store, last, first, site) <= 0.0
         or not judge.loss(store, last, first, site) < judge.loss(store, first, first, site)
     ]
-    if not worse:
+    tried = {
+        f"{100 * part:g} % of the way from the start to it": start + part * (learned - start)
+        for part in (FRACTIONS if worse else ())
+    }
+    for number, thetas in enumerate(() if result.passed is None else result.passed):
+        tried[f"the parameters of stage {number + 1} of learning"] = thetas
+    if not tried:
         return result, []
-    way = np.stack([start + fraction * (learned - start) for fraction in FRACTIONS])
     thetas = store.thetas
-    if len(thetas) < members + len(way):
-        thetas = np.concatenate([thetas[:members], np.clip(way, land.space.lower, land.space.upper)])
+    if len(thetas) < members + len(tried):
+        inside = np.clip(np.stack(list(tried.values())), land.space.lower, land.space.upper)
+        thetas = np.concatenate([thetas[:members], inside])
     with place.stopwatch.stage("verification"):
         store = run_ensemble(land, thetas, sites, Path(store.path), progress=place.progress)
-    runs = {1.0: last, **{part: members + offset for offset, part in enumerate(FRACTIONS)}, 0.0: first}
+    runs = {_ALL: last, **{name: members + row for row, name in enumerate(tried)}, _NOTHING: first}
     chosen, notes = learned.copy(), []
-    for site in worse:
-        losses = {part: judge.loss(store, run, first, site) for part, run in runs.items()}
-        best = min((part for part in runs if np.isfinite(losses[part])), key=lambda part: losses[part])
+    for site, name in enumerate(sites.names):
+        losses = {words: judge.loss(store, run, first, site) for words, run in runs.items()}
+        best = min((words for words in runs if np.isfinite(losses[words])), key=lambda words: losses[words])
         chosen[site] = store.thetas[runs[best], site]
-        notes.append(
-            f"{sites.names[site]}: what was learned worsens a measured flux of the calibration part "
-            f"({' or '.join(judge.guard.variables)}) or is no better than the start; {100 * best:g} % of the "
-            "way from the start to it count."
-        )
+        if site in worse:
+            notes.append(
+                f"{name}: what was learned worsens a measured flux of the calibration part "
+                f"({' or '.join(judge.guard.variables)}) or is no better than the start; {best} count "
+                f"(loss of the land model {losses[best]:.3f}, at the start {losses[_NOTHING]:.3f})."
+            )
+        elif best != _ALL:
+            notes.append(
+                f"{name}: {best} have a lower loss in the land model than what the surrogate found best "
+                f"({losses[best]:.3f} instead of {losses[_ALL]:.3f}) and count."
+            )
     if (chosen == learned).all():
         return result, notes
     gained = (chosen != start).any()

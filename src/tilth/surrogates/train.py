@@ -75,7 +75,7 @@ def train_surrogate(
     if len(watched):
         held = source.only(watched).draw(np.random.default_rng(1), VALIDATION_WINDOWS)
 
-        def watch(network: AbstractSurrogateNetwork) -> float:
+        def watch(network: AbstractSurrogateNetwork, _: int) -> float:
             return float(loss(network, held))
 
     identity = {
