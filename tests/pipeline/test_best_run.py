@@ -13,7 +13,7 @@ from tilth.ensembles.run import run_ensemble
 from tilth.models.base import AbstractLandModel, EnsembleOutputs
 from tilth.observations.targets import FluxTargets
 from tilth.parameters.space import ParameterSpace
-from tilth.pipeline.best_run import FRACTIONS, Judge, best_on_the_way, best_round, kept_share
+from tilth.pipeline.best_run import FRACTIONS, Judge, best_on_the_way, best_round
 from tilth.pipeline.provenance import Stopwatch
 from tilth.pipeline.workplace import Workplace
 
@@ -59,9 +59,9 @@ JUDGE = Judge(zeros("Qle"), zeros("Rnet"))
 START, GOAL = theta(0.0), theta(1.0)
 
 
-def learned(there, passed=None, promised=None):
+def learned(there, passed=None):
     rule, history = PerSite(SITES.names, there), History(np.zeros(1), np.zeros(1))
-    return Result(rule, Status.SUCCEEDED, history, passed=passed, promised=promised)
+    return Result(rule, Status.SUCCEEDED, history, passed=passed)
 
 
 def on_the_way(slope, folder, fall=10.0, passed=None):
@@ -137,12 +137,3 @@ def test_where_every_run_fails_the_first_round_is_left_to_the_way_back(tmp_path)
     results = [learned(there) for there in judged[1:]]
     result, _ = best_round(results, JUDGE, store, judged, SITES)
     assert result is results[0]
-
-
-@pytest.mark.parametrize(("promised", "share"), [(1.5, 0.5), (0.75, 1.0), (0.0, None), (None, None)])
-def test_the_share_of_a_promise_is_that_of_the_gain_of_the_land_model(promised, share, tmp_path):
-    """Halfway Qle is 5 instead of 10, so that its loss is a quarter of one."""
-    halfway = theta(0.5)
-    store = run_ensemble(Line(slope=-1.0), np.stack([START, halfway]), SITES, tmp_path / "store.zarr")
-    found = kept_share(learned(halfway, promised=promised), JUDGE, store, START, SITES)
-    assert found == (None if share is None else pytest.approx(share, rel=1e-5))

@@ -161,8 +161,7 @@ class Result(eqx.Module):
     """What was learned: the ``rule`` is the best one seen on what chooses.
 
     ``closure_factor`` [-] is what the simulation of each site was multiplied by in the loss, if learned.
-    ``passed`` are physical parameters on the way there, for a judge who knows more than what chose, and
-    ``promised`` is the gain over the start by what chose [-], where it is a loss of that kind.
+    ``passed`` are physical parameters on the way there, for a judge who knows more than what chose.
     """
 
     rule: AbstractParameterRule
@@ -170,7 +169,6 @@ class Result(eqx.Module):
     history: History
     closure_factor: Float[np.ndarray, " site"] | None = None
     passed: Float[np.ndarray, "stage site param"] | None = None
-    promised: float | None = None
 
 
 class AbstractCalibrator(eqx.Module):

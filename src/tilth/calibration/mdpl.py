@@ -28,7 +28,6 @@ from tilth.calibration.mdpl_windows import MdplSource
 from tilth.calibration.parts import part_of_checkpoint, part_of_progress
 from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
 from tilth.networks.training import TrainingSettings, train
-from tilth.observations.losses import MeanSquare
 
 
 class Mdpl(AbstractCalibrator):
@@ -132,15 +131,7 @@ class Mdpl(AbstractCalibrator):
             if chosen.closure is None
             else np.asarray(closure_factor(chosen.closure), float),
             passed=passed[np.isfinite(passed).all(axis=(1, 2))],
-            promised=self._promised(problem, best),
         )
-
-    def _promised(self, problem: Problem, best: Watch) -> float | None:
-        """The gain over the start by what chose, where a run of the land model can be judged by the same."""
-        same = isinstance(problem.loss, MeanSquare) and problem.average_steps == 1 and not self.relative
-        if best.batch is None or best.network.closure is not None or not same:
-            return None
-        return best.start - best.loss
 
     def _rule(
         self, problem: Problem, generator: Generator, encoder: GeneratorEncoder

@@ -65,21 +65,6 @@ class Judge:
         return float(excess(learned, first, STEEP))
 
 
-def kept_share(
-    result: Result, judge: Judge, store: EnsembleStore, start: np.ndarray, sites: Sites
-) -> float | None:
-    """The share of the gain that a surrogate promised which the runs of the land model bear out.
-
-    None where nothing was promised.
-    """
-    if result.promised is None or not result.promised > 0.0:
-        return None
-    first, last = _member(store, start), _member(store, np.asarray(result.rule(sites)[0], float))
-    every = range(len(sites.names))
-    gains = [judge.loss(store, first, first, site) - judge.loss(store, last, first, site) for site in every]
-    return float(np.mean(gains)) / result.promised
-
-
 def best_round(
     results: Sequence[Result],
     judge: Judge,

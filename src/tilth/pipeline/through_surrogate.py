@@ -18,7 +18,7 @@ from tilth.ensembles.run import run_ensemble
 from tilth.ensembles.store import EnsembleStore
 from tilth.models.base import AbstractLandModel
 from tilth.parameters.space import ParameterSpace
-from tilth.pipeline.best_run import Judge, best_on_the_way, best_round, kept_share
+from tilth.pipeline.best_run import Judge, best_on_the_way, best_round
 from tilth.pipeline.presets import verifications
 from tilth.pipeline.surrogate import audit_table, ensemble, history_table, trained
 from tilth.pipeline.workplace import Workplace
@@ -26,8 +26,6 @@ from tilth.surrogates.audit import NEAR_LIMIT, AuditRow, audit_surrogate, compar
 from tilth.surrogates.guard import Position, TrainingRegion
 from tilth.surrogates.land_model import SurrogateLandModel
 
-LEAST_KEPT = 0.75
-"""Share of a promised gain that must be there for a surrogate not to be trained further."""
 NEAR_MEMBERS = 48
 """Members around the learned parameters that a verification runs in each round."""
 NEAR_SPREAD = 0.1
@@ -69,8 +67,7 @@ def learn_through(
     """Learns through the surrogate of ``method``, verified as the preset or the experiment says.
 
     A verification runs the land model with what was learned and with members around it. Where the surrogate
-    fails its audit there, or promised much more than the land model gains, it is trained further and learned
-    through again. Of all rounds and the ``start``
+    fails its audit there, it is trained further and learned through again. Of all rounds and the ``start``
     [site, param], and where sites have their own parameters the way between, the one counts whose run of the
     land model the ``judge`` finds best.
 
@@ -92,11 +89,10 @@ def learn_through(
         store, more = _with_near(experiment, land, store, members, judged, sites, place, count)
         rows = audit_surrogate(surrogate, store, sites, members=range(members, more))
         audits.append(audit_frame(rows, round=number, members_trained=members))
-        verdict, kept = passed(rows, NEAR_LIMIT), kept_share(results[-1], judge, store, start, sites)
+        verdict = passed(rows, NEAR_LIMIT)
         members = more
-        broken = kept is not None and not kept >= LEAST_KEPT
-        if (verdict is not False and not broken) or number == rounds:
-            notes.append(_verification_note(verdict, number, kept))
+        if verdict is not False or number == rounds:
+            notes.append(_verification_note(verdict, number))
             break
         learned_from = members
         surrogate = trained(
@@ -193,13 +189,12 @@ def _with_near(
         return run_ensemble(land, stored, sites, path, progress=place.progress), members + count
 
 
-def _verification_note(verdict: bool | None, rounds: int, kept: float | None) -> str:
+def _verification_note(verdict: bool | None, rounds: int) -> str:
     trainings = "1 further training" if rounds == 1 else f"{rounds} further trainings"
-    share = "" if kept is None else f" The land model gains {100 * kept:.0f} % of what it promised."
     if verdict is None:
-        return "The surrogate could not be verified: no flux is observed to compare its error with." + share
+        return "The surrogate could not be verified: no flux is observed to compare its error with."
     words = "passed" if verdict else "still failed"
     return (
         f"The surrogate {words} its audit around the learned parameters (limit {NEAR_LIMIT:g} of the "
-        f"observation error) after {trainings}.{share}"
+        f"observation error) after {trainings}."
     )
