@@ -49,7 +49,7 @@ class Judge:
 
     def loss(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
         """Loss on what chooses, with the penalty; NaN for a failed run [-]."""
-        return watched_error(self.targets, store, member, site) + self.penalty(store, member, start, site)
+        return error_of_choice(self.targets, store, member, site) + self.penalty(store, member, start, site)
 
     def penalty(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
         """What guarded fluxes cost whose error on the calibration part exceeds that of ``start`` [-]."""
@@ -152,7 +152,7 @@ def best_on_the_way(
     return _kept(result, sites, chosen, result.status if gained else Status.NO_GAIN), notes
 
 
-def watched_error(targets: FluxTargets, store: EnsembleStore, member: int, site: int) -> float:
+def error_of_choice(targets: FluxTargets, store: EnsembleStore, member: int, site: int) -> float:
     """Mean over fluxes of a run's squared error over the observed variance, on the steps that choose [-].
 
     NaN for a failed run.
