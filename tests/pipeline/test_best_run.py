@@ -59,9 +59,9 @@ JUDGE = Judge(zeros("Qle"), zeros("Rnet"))
 START, GOAL = theta(0.0), theta(1.0)
 
 
-def learned(there, passed=None):
+def learned(there, passed=None, status=Status.SUCCEEDED):
     rule, history = PerSite(SITES.names, there), History(np.zeros(1), np.zeros(1))
-    return Result(rule, Status.SUCCEEDED, history, passed=passed)
+    return Result(rule, status, history, passed=passed)
 
 
 def on_the_way(slope, folder, fall=10.0, passed=None):
@@ -119,6 +119,15 @@ def test_a_stage_of_learning_counts_where_the_land_model_finds_it_better(tmp_pat
 def test_what_was_learned_counts_where_no_stage_is_better(tmp_path):
     where, notes, _ = on_the_way(-1.0, tmp_path, passed=np.stack([theta(0.2), theta(0.8)]))
     assert where == pytest.approx(1.0) and not notes
+
+
+def test_a_stage_is_a_gain_where_the_surrogate_saw_none(tmp_path):
+    land, nothing = Line(slope=-1.0), learned(START, np.stack([theta(0.5)]), Status.NO_GAIN)
+    store = run_ensemble(land, np.stack([START, START]), SITES, tmp_path / "store.zarr")
+    place = Workplace(tmp_path, Stopwatch())
+    result, _ = best_on_the_way(nothing, JUDGE, store, START, SITES, land=land, members=2, place=place)
+    assert result.status is Status.SUCCEEDED
+    np.testing.assert_allclose(result.rule(SITES)[0], theta(0.5), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("slope", "best"), [(0.0, 2), (4.0, 1), (1000.0, 1)])

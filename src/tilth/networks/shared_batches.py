@@ -2,7 +2,7 @@
 
 The matrix products of a small recurrent network are too small for several cores at once, and between them one
 core alone works. With a part of the batch on each of two devices both work all the time: half as many windows
-a second again, more than PyTorch trains (``benchmarks/surrogate_training.py``).
+a second again (``benchmarks/surrogate_training.py``).
 """
 
 from collections.abc import Callable

@@ -148,8 +148,8 @@ def best_on_the_way(
             )
     if (chosen == learned).all():
         return result, notes
-    gained = (chosen != start).any()
-    return _kept(result, sites, chosen, result.status if gained else Status.NO_GAIN), notes
+    status = Status.SUCCEEDED if result.status is Status.NO_GAIN else result.status
+    return _kept(result, sites, chosen, status if (chosen != start).any() else Status.NO_GAIN), notes
 
 
 def error_of_choice(targets: FluxTargets, store: EnsembleStore, member: int, site: int) -> float:
