@@ -14,7 +14,7 @@ from tilth.observations.operators import ClosureFactor
 from tilth.observations.splits import split_record
 
 KEY = jax.random.key(0)
-QUICK = Direct(descent=Adam(steps=40, learning_rate=0.2), window_days=10.0, prior=0.0)
+QUICK = Direct(descent=Adam(steps=60, learning_rate=0.2), window_days=10.0, prior=0.0)
 
 
 def problem(*records, **choices):
@@ -29,7 +29,7 @@ def test_adam_recovers_the_parameters_of_a_twin():
     given = problem()
     result = calibrate(given, QUICK, key=KEY)
     assert result.status is Status.SUCCEEDED
-    # Forty steps of Adam settle what the fluxes tell; of the drainage, the third, they tell little.
+    # Sixty steps of Adam settle what the fluxes tell; of the drainage, the third, they tell little.
     np.testing.assert_allclose(learned_positions(result, given.sites)[0][:2], TRUTH[:2], atol=0.01)
     np.testing.assert_allclose(learned_positions(result, given.sites)[0][2], TRUTH[2], atol=0.05)
     assert result.history.loss[-1] < 0.02 * result.history.loss[0]
@@ -156,7 +156,7 @@ def test_a_closure_factor_is_learned_and_the_parameters_are_those_of_a_closed_ba
         record.replace(observations=weaker), target=ClosureFactor(), free=("gradm",), starts=start
     )
     result = calibrate(given, QUICK, key=KEY)
-    # Forty steps of Adam end within a few hundredths along the valley of factor and conductance.
+    # Sixty steps of Adam end within a few hundredths along the valley of factor and conductance.
     assert result.closure_factor == pytest.approx(0.8, abs=0.03)
     assert learned_positions(result, given.sites)[0, 1] == pytest.approx(0.7, abs=0.04)
 
@@ -167,6 +167,19 @@ def test_the_prior_holds_what_the_fluxes_do_not_tell():
     # A penalty of a hundred times the mean square offset leaves no room for the loss, which is below one.
     default = np.asarray(SPACE.fraction(given.mapping.physical(jnp.zeros((1, 3)))))
     np.testing.assert_allclose(learned_positions(held, given.sites), default, atol=0.03)
+
+
+def test_a_further_point_is_begun_at_too_and_the_default_is_what_counts_as_no_gain():
+    truth = np.asarray(SPACE.from_fraction(jnp.asarray(TRUTH[None])))
+    method = Direct(descent=Adam(steps=2, learning_rate=0.01), window_days=10.0, prior=0.0)
+    found = calibrate(problem(further=truth[None]), method, key=KEY)
+    assert found.status is Status.SUCCEEDED
+    given = problem()
+    np.testing.assert_allclose(learned_positions(found, given.sites)[0], TRUTH, atol=0.01)
+    worse = calibrate(problem(starts=truth, further=given.starts[None]), method, key=KEY)
+    np.testing.assert_allclose(learned_positions(worse, given.sites)[0], TRUTH, atol=0.01)
+    with pytest.raises(ValueError, match="further starts must have the shape"):
+        problem(further=np.stack([truth, truth], axis=1))
 
 
 def test_a_start_that_is_best_already_is_kept():

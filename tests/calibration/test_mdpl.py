@@ -57,6 +57,19 @@ def test_one_generator_recovers_the_parameters_behind_the_observations_of_each_s
     assert np.isfinite(result.rule(Sites.of([unseen]))).all()
 
 
+def test_a_generator_is_trained_from_each_point():
+    truth = np.asarray(SPACE.from_fraction(jnp.asarray(POSITIONS[None])))
+    given = problem(further=truth[None])
+    result = calibrate(given, settings(1), key=KEY)
+    assert result.status is Status.SUCCEEDED
+    found = np.asarray(SPACE.fraction(result.rule(given.sites)))[0]
+    np.testing.assert_allclose(found, [POSITIONS], atol=0.03)
+    # One stage of each: the first is still near the default.
+    assert result.passed is not None and len(result.passed) == 2
+    np.testing.assert_allclose(SPACE.fraction(jnp.asarray(result.passed[1])), [POSITIONS], atol=0.03)
+    assert np.abs(np.asarray(SPACE.fraction(jnp.asarray(result.passed[0])))[0] - POSITIONS).max() > 0.1
+
+
 class Counted(PerfectSurrogate):
     """Notes how often it is traced."""
 

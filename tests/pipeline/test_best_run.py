@@ -1,62 +1,18 @@
 """What counts of what was learned through a surrogate, with runs that are linear in one parameter."""
 
-from typing import ClassVar
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from helpers_models import small_sites
+from linear_model import GOAL, SITES, SPACE, START, Line, theta, zeros
 from tilth.calibration.base import History, Result, Status
 from tilth.calibration.rules import PerSite
 from tilth.ensembles.run import run_ensemble
-from tilth.models.base import AbstractLandModel, EnsembleOutputs
-from tilth.observations.targets import FluxTargets
-from tilth.parameters.space import ParameterSpace
 from tilth.pipeline.best_run import FRACTIONS, Judge, best_on_the_way, best_round
 from tilth.pipeline.provenance import Stopwatch
 from tilth.pipeline.workplace import Workplace
 
-SPACE = ParameterSpace.select(("rlfv",))
-SITES = small_sites(2)
-STEPS = len(SITES.records[0].time)
-
-
-class Line(AbstractLandModel):
-    """With x the parameter's place in its range, Qle is 10 - ``fall`` x and Rnet 5 + ``slope`` x."""
-
-    space: ParameterSpace = SPACE
-    slope: float = 0.0
-    fall: float = 10.0
-    differentiable: ClassVar[bool] = True
-
-    def run(self, thetas, sites):
-        x = jnp.broadcast_to(self.space.fraction(thetas), (len(thetas), 1, STEPS))
-        outputs = {"Qle": 10.0 - self.fall * x, "Rnet": 5.0 + self.slope * x}
-        return EnsembleOutputs(outputs=outputs, succeeded=jnp.ones((len(thetas), 1), bool))
-
-
-def theta(x):
-    """Parameters [site, param] at a place in their range."""
-    return np.asarray(SPACE.from_fraction(jnp.full((1, 1), x)), float)
-
-
-def zeros(name):
-    """Observations of nothing but zeros, with a standard deviation of ten; the first half is learned from."""
-    steps = np.arange(STEPS)[None, None]
-    return FluxTargets(
-        variables=(name,),
-        observed=np.zeros((1, 1, STEPS)),
-        fit=steps < STEPS // 2,
-        choice=steps >= 0,
-        mean=np.zeros((1, 1)),
-        deviation=np.full((1, 1), 10.0),
-        segment=np.zeros((1, STEPS), int),
-    )
-
-
 JUDGE = Judge(zeros("Qle"), zeros("Rnet"))
-START, GOAL = theta(0.0), theta(1.0)
 
 
 def learned(there, passed=None, status=Status.SUCCEEDED):

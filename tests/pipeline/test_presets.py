@@ -9,6 +9,7 @@ from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config_files import experiment
 from tilth.data.containers import MEASURED, Observation
 from tilth.data.weather import synthetic_site
+from tilth.pipeline.land_model import class_defaults, further_starting_points
 from tilth.pipeline.presets import SPREAD_PRIOR, calibrator, ensemble_design, surrogate_settings
 from tilth.pipeline.provenance import Stopwatch, provenance, versions
 from tilth.surrogates.architectures import weight_count
@@ -44,6 +45,20 @@ def test_quick_ensembles_fill_the_box(record):
     assert design.shape == (16, 1, 12) and np.unique(design[:, 0, 0]).size == 16
     other = ensemble_design(settings(sizes={"members": 16, "design": "latin-hypercube"}), [record])
     assert not np.array_equal(design, other)
+
+
+def test_learning_begins_with_the_canopy_of_the_site_too(record):
+    low = record.replace(attributes=dataclasses.replace(record.attributes, canopy_height=3.0))
+    height = settings().space().names.index("vegh")
+    (found,) = further_starting_points(settings(), [low])
+    default = class_defaults(settings(), low)
+    assert found[0, height] == 3.0 and default[height] > 10.0
+    np.testing.assert_array_equal(np.delete(found[0], height), np.delete(default, height))
+    design = ensemble_design(settings(sizes={"members": 90}), [low])[30:, 0, height]
+    assert len(design) == 60 and (design < 10.0).sum() > 20 and (design > 10.0).sum() > 20
+    for changes in ({"defaults": "site"}, {"preset": "paper"}, {"pooling": "class"}):
+        assert not len(further_starting_points(settings(**changes), [low]))
+    assert not len(further_starting_points(settings(values={"vegh": 5.0}), [low]))
 
 
 def test_surrogates_of_quick_know_what_guards_where_it_is_measured(record):

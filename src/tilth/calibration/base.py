@@ -43,15 +43,17 @@ class Problem(eqx.Module):
     """What is to be explained by which model.
 
     ``model`` is the land model, or a surrogate of it, that is learned through; its space holds all
-    parameters that ``starts`` has values of, the ``free`` ones of which are learned. ``target`` says which
-    observations of the ``variables`` are compared, averaged over ``average_steps`` native steps, by which
-    ``loss``; ``targets`` are those observations. ``guarded`` fluxes, which ``model`` must simulate, must not
+    parameters that ``starts`` has values of, the ``free`` ones of which are learned. Learning may begin at
+    ``further`` points too; what is learned is compared with ``starts``. ``target`` says which observations of
+    the ``variables`` are compared, averaged over ``average_steps`` native steps, by which ``loss``;
+    ``targets`` are those observations. ``guarded`` fluxes, which ``model`` must simulate, must not
     get worse where they were measured (:mod:`tilth.calibration.guard`).
     """
 
     model: AbstractLandModel
     sites: Sites
     starts: Float[Array, "site param"]
+    further: Float[Array, "point site param"]
     free: tuple[str, ...] = eqx.field(static=True)
     target: AbstractTarget
     loss: AbstractLoss
@@ -66,6 +68,7 @@ class Problem(eqx.Module):
         sites: Sites,
         *,
         starts: Float[Any, "site param"] | None = None,
+        further: Float[Any, "point site param"] | None = None,
         free: Sequence[str] | None = None,
         variables: Sequence[str] = ("Qle", "Qh"),
         target: AbstractTarget | None = None,
@@ -75,9 +78,10 @@ class Problem(eqx.Module):
     ) -> "Problem":
         """The problem of learning parameters of ``model`` at ``sites`` from their calibration parts.
 
-        ``starts`` are physical values, by default those of each site's class and soil; all parameters of the
-        model's space are ``free`` unless told otherwise. Raises ``ValueError`` for starts outside the bounds,
-        free names that are not in the space, or a site without anything to learn from.
+        ``starts`` are physical values, by default those of each site's class and soil; no ``further`` ones
+        and all parameters of the model's space ``free`` unless told otherwise. Raises ``ValueError`` for
+        starts outside the bounds, free names that are not in the space, or a site without anything to learn
+        from.
         """
         space = model.space
         chosen = tuple(space.names if free is None else free)
@@ -93,12 +97,19 @@ class Problem(eqx.Module):
                 f"starts must hold {len(space.names)} values for each of {len(sites.records)} sites, "
                 f"got shape {values.shape}"
             )
-        space.check(values)
+        others = np.zeros((0, *values.shape)) if further is None else np.asarray(further)
+        if others.shape[1:] != values.shape:
+            raise ValueError(
+                f"further starts must have the shape {values.shape} each, got {others.shape[1:]}"
+            )
+        for point in (values, *others):
+            space.check(point)
         target = target or RawFluxes()
         return cls(
             model=model,
             sites=sites,
             starts=jnp.asarray(values, sites.step.dtype),
+            further=jnp.asarray(others, sites.step.dtype),
             free=chosen,
             target=target,
             loss=loss or MeanSquare(),
@@ -145,6 +156,7 @@ class Problem(eqx.Module):
             "loss": repr(self.loss),
             "average_steps": self.average_steps,
             "starts": np.asarray(self.starts).tolist(),
+            "further": np.asarray(self.further).tolist(),
             "observed": _digest(observed),
             "forcing": _digest([getattr(forcing, name) for name in Forcing.__dataclass_fields__]),
         }

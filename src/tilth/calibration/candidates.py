@@ -43,7 +43,11 @@ class AbstractParameters(eqx.Module):
     def initial(
         self, problem: Problem, key: PRNGKeyArray, starts: int, spread: float
     ) -> tuple[Float[Array, "start #site free"] | None, Generator | None]:
-        """Offsets and generators before training; the first start is at the problem's own."""
+        """Offsets and generators before training.
+
+        Where offsets are free, the first start is at the problem's own, and one at each of its further ones
+        comes before those that are drawn at random.
+        """
 
     @abc.abstractmethod
     def offsets(
@@ -67,10 +71,11 @@ class Free(AbstractParameters):
     def initial(
         self, problem: Problem, key: PRNGKeyArray, starts: int, spread: float
     ) -> tuple[Float[Array, "start site free"] | None, Generator | None]:
-        """Zero for the first start, normal with standard deviation ``spread`` for the others."""
-        shape = (starts, len(problem.sites.records), len(problem.free))
+        """Zero first, then the further points, then normal ones with standard deviation ``spread``."""
+        shape = (starts - 1, len(problem.sites.records), len(problem.free))
         drawn = spread * jax.random.normal(key, shape, problem.starts.dtype)
-        return drawn.at[0].set(0.0), None
+        given = problem.mapping.offsets(jnp.concatenate([problem.starts[None], problem.further]))
+        return jnp.concatenate([given, drawn]), None
 
     def offsets(
         self, candidates: Candidates, inputs: GeneratorInputs | None

@@ -18,6 +18,8 @@ from tilth.calibration.candidates import Candidates
 Evaluate = Callable[[Candidates], tuple[tuple[Float[Array, ""], Any], Candidates]]
 """Candidates to ``((loss, what comes with it), gradient)``."""
 
+RISE = 0.2
+"""Share of the steps over which the rate rises."""
 HUGE = 1e6
 """Loss reported to the line search where the true one is not finite."""
 
@@ -41,8 +43,10 @@ class AbstractDescent(eqx.Module):
 class Adam(AbstractDescent):
     """Adam (Kingma and Ba 2015, arXiv:1412.6980), one gradient a step.
 
-    ``schedule`` is cosine (half a cosine from ``learning_rate`` to a hundredth of it) or constant. The rate
-    is in units of the unconstrained parameters: 0.1 moves one in the middle of its range by 2.5 % of it.
+    ``schedule`` is cosine or constant: a linear rise over the first fifth of the steps from a tenth of
+    ``learning_rate``, then half a cosine to a hundredth of it. Where little is to be gained it is near the
+    start, and full steps would pass it. The rate is in units of the unconstrained parameters: 0.1 moves one
+    in the middle of its range by 2.5 % of it.
     """
 
     steps: int = 60
@@ -76,7 +80,10 @@ class Adam(AbstractDescent):
     def _rule(self) -> optax.GradientTransformation:
         if self.schedule == "constant":
             return optax.adam(self.learning_rate)
-        return optax.adam(optax.cosine_decay_schedule(self.learning_rate, self.steps, alpha=0.01))
+        rate, rise = self.learning_rate, round(RISE * self.steps)
+        return optax.adam(
+            optax.warmup_cosine_decay_schedule(0.1 * rate, rate, rise, max(self.steps, rise + 1), 0.01 * rate)
+        )
 
 
 class Lbfgs(AbstractDescent):

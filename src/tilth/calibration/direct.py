@@ -47,9 +47,10 @@ class Direct(AbstractCalibrator):
     Parameters are free at each site, the same at all sites where they are ``shared``, or come from one
     ``generator`` for all sites where its settings are given. ``window_days`` [d] is the length of
     windows. Every ``refresh`` steps their states come from a run of the whole record, spun up in full; in
-    between, from the end of the window before. From each of ``starts`` points two candidates are moved
-    side by side, one with a mild guard and one with a steep one; all points but the first are drawn at
-    random with standard deviation ``spread`` in unconstrained space. Handed-on states are those of other
+    between, from the end of the window before. From each point two candidates are moved side by side, one
+    with a mild guard and one with a steep one. Points are ``starts`` ones, all but the first of which are
+    drawn at random with standard deviation ``spread`` in unconstrained space, and where parameters are free
+    the further ones of the problem. Handed-on states are those of other
     parameters, and losses that they make small come back with the next run: so all candidates of the
     steps before are run with it, side by side, and judged by their own runs. The best on the whole
     calibration part wins, for each site where parameters are free; descent stops after ``patience`` steps
@@ -65,7 +66,7 @@ class Direct(AbstractCalibrator):
     prior: float = 1e-3
     starts: int = 1
     spread: float = 1.0
-    patience: int = 20
+    patience: int = 40
 
     def __check_init__(self) -> None:
         if not 1.0 <= self.window_days <= 366.0:
@@ -93,11 +94,11 @@ class Direct(AbstractCalibrator):
         if self.generator is not None:
             parameters = Generated.of(problem, self.generator)
         guards = (MILD, STEEP) if problem.guarded.variables else (MILD,)
-        strengths = guards * self.starts
+        candidates = initial_candidates(problem, parameters, key, starts=self.starts, spread=self.spread)
+        strengths = guards * jax.tree.leaves(candidates)[0].shape[0]
         objective = WindowObjective(
             problem, parameters, strengths=strengths, days=self.window_days, prior=self.prior
         )
-        candidates = initial_candidates(problem, parameters, key, starts=self.starts, spread=self.spread)
         candidates = jax.tree.map(lambda a: jnp.repeat(a, len(guards), axis=0), candidates)
         end = _descended(self, objective, candidates, key, checkpoint, progress)
         final = best_start(end.best, end.best_loss, per_site=parameters.per_site)

@@ -8,6 +8,8 @@ guarded fluxes (:mod:`tilth.calibration.guard`) it minds those that the surrogat
 trained with a mild guard and one with a steep one.
 """
 
+import dataclasses
+import itertools
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,8 +43,10 @@ class Mdpl(AbstractCalibrator):
     With ``relative`` the loss of each site is divided by that of its start: a site whose fluxes the model
     cannot reach, because they do not close for instance, does not decide for all.
     Where parameters are ``shared``, the generator's outputs are averaged over the sites too, so that all have
-    the same offsets from their starts. A generator is trained for each strength in ``guards``, the better
-    one is kept.
+    the same offsets from their starts. A generator is trained for each strength in ``guards`` and from each
+    point where learning may begin, the best one is kept. ``allowance`` [guarded, site] multiplies the mean
+    square errors that guarded fluxes may have, those of the start, where it is known how far the surrogate
+    is from the land model.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -57,6 +61,7 @@ class Mdpl(AbstractCalibrator):
     spread_prior: float = 0.0
     relative: bool = eqx.field(static=True, default=False)
     guards: tuple[float, ...] = eqx.field(static=True, default=(MILD, STEEP))
+    allowance: Float[np.ndarray, "guarded site"] | None = None
 
     def __check_init__(self) -> None:
         if self.drawn_windows < 1 or self.prior < 0 or self.spread_prior < 0:
@@ -92,21 +97,28 @@ class Mdpl(AbstractCalibrator):
             generator_count=self.drawn_windows,
         )
         network = _fresh(problem, encoder, self.generator, network_key)
-
-        def thetas(network: MdplNetwork) -> np.ndarray:
-            return np.asarray(self._rule(problem, network.generator, encoder)(problem.sites)[0], float)
-
         guards = self.guards if problem.guarded.variables else self.guards[:1]
+        runs = list(itertools.product(_from_each_point(problem), guards))
         found = []
-        for number, guard in enumerate(guards):
+        for number, (begun, guard) in enumerate(runs):
             loss = MdplLoss.of(
-                problem, surrogate, self.prior, self.spread_prior, shared=self.shared, guard=guard
+                begun,
+                surrogate,
+                self.prior,
+                self.spread_prior,
+                shared=self.shared,
+                guard=guard,
+                allowance=self.allowance,
             )
             if self.relative:
                 loss = loss.relative_to_start(source)
-            identity = {"method": repr(self), "problem": problem.identity(), "guard": guard}
+            identity = {"method": repr(self), "problem": begun.identity(), "guard": guard}
             header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
-            own = part_of_checkpoint(checkpoint, number, len(guards))
+            own = part_of_checkpoint(checkpoint, number, len(runs))
+
+            def thetas(network: MdplNetwork, begun: Problem = begun) -> np.ndarray:
+                return np.asarray(self._rule(begun, network.generator, encoder)(begun.sites)[0], float)
+
             watch = Watch(network, loss, source, own, header, thetas=thetas, epochs=self.training.epochs)
             trained = train(
                 network,
@@ -117,16 +129,16 @@ class Mdpl(AbstractCalibrator):
                 validate=watch,
                 checkpoint=own,
                 identity=identity,
-                progress=part_of_progress(progress, number, len(guards)),
+                progress=part_of_progress(progress, number, len(runs)),
             )
-            found.append((watch, trained))
-        best, trained = min(found, key=lambda pair: np.nan_to_num(pair[0].loss, nan=np.inf))
-        chosen = best.network
-        passed = np.concatenate([watch.passed for watch, _ in found])
+            found.append(_Trained(begun, watch, trained.training_loss, trained.validation_loss))
+        best = min(found, key=lambda one: np.nan_to_num(one.watch.loss, nan=np.inf))
+        chosen = best.watch.network
+        passed = np.concatenate([one.watch.passed for one in found])
         return Result(
-            rule=self._rule(problem, chosen.generator, encoder),
-            status=_status(trained.training_loss, best),
-            history=History(trained.training_loss, trained.validation_loss),
+            rule=self._rule(best.problem, chosen.generator, encoder),
+            status=_status(best, found[0].watch.start),
+            history=History(best.loss, best.validation),
             closure_factor=None
             if chosen.closure is None
             else np.asarray(closure_factor(chosen.closure), float),
@@ -179,7 +191,26 @@ def _fresh(
     return MdplNetwork(Generator(features, len(problem.free), settings, key=key), closure)
 
 
-def _status(losses: Float[np.ndarray, " epoch"], best: Watch) -> Status:
-    if not np.isfinite(losses).all():
-        return Status.CUT_SHORT if best.loss < best.start else Status.NOT_FINITE
-    return Status.SUCCEEDED if best.batch is None or best.loss < best.start else Status.NO_GAIN
+@dataclasses.dataclass(frozen=True)
+class _Trained:
+    """One training: the problem with the point it began at as its start, what watched it, and its history."""
+
+    problem: Problem
+    watch: Watch
+    loss: Float[np.ndarray, " epoch"]
+    validation: Float[np.ndarray, " epoch"]
+
+
+def _from_each_point(problem: Problem) -> list[Problem]:
+    """The problem with its own start and with each further point as its start."""
+    nothing = problem.further[:0]
+    points = [problem.starts, *problem.further]
+    return [dataclasses.replace(problem, starts=point, further=nothing) for point in points]
+
+
+def _status(best: _Trained, start: float) -> Status:
+    """How learning ended; ``start`` is the loss at the problem's own start."""
+    gained = best.watch.loss < start
+    if not np.isfinite(best.loss).all():
+        return Status.CUT_SHORT if gained else Status.NOT_FINITE
+    return Status.SUCCEEDED if best.watch.batch is None or gained else Status.NO_GAIN

@@ -79,8 +79,8 @@ class MdplNetwork(eqx.Module):
 class MdplLoss(eqx.Module):
     """The loss of a generator on a batch: mean over the sites in it of the mean over their fluxes.
 
-    A guarded flux costs a penalty of strength ``guard`` where its error on the windows of the batch exceeds
-    that of the start; what chooses has a steep one.
+    A guarded flux costs a penalty of strength ``guard`` where its mean square error on the windows of the
+    batch exceeds ``allowance`` times that of the start; what chooses has a steep one.
     ``mean`` and ``deviation`` are the observed ones; the loss of each site is divided by its ``unit``, and
     priors count at the sites that are learned from (``learning``, one or zero).
     """
@@ -93,6 +93,7 @@ class MdplLoss(eqx.Module):
     learning: Float[Array, " site"]
     unit: Float[Array, " site"]
     guard: Float[Array, ""]
+    allowance: Float[Array, "guarded site"]
     variables: tuple[str, ...] = eqx.field(static=True)
     guarded: tuple[str, ...] = eqx.field(static=True)
     average_steps: int = eqx.field(static=True)
@@ -110,9 +111,12 @@ class MdplLoss(eqx.Module):
         *,
         shared: bool = False,
         guard: float = MILD,
+        allowance: Float[np.ndarray, "guarded site"] | None = None,
     ) -> "MdplLoss":
-        """The loss of a problem, with a ``guard`` of that strength on the way."""
+        """The loss of a problem, with a ``guard`` of that strength on the way; no ``allowance`` is one."""
         every = np.arange(len(problem.sites.records))
+        if allowance is None:
+            allowance = np.ones((len(problem.guarded.variables), len(every)))
         return cls(
             surrogate=surrogate.without_history(),
             mapping=problem.mapping,
@@ -122,6 +126,7 @@ class MdplLoss(eqx.Module):
             learning=jnp.asarray(np.isin(every, problem.learning), jnp.float32),
             unit=jnp.ones(len(every)),
             guard=jnp.asarray(guard, jnp.float32),
+            allowance=jnp.asarray(allowance, jnp.float32),
             variables=problem.targets.variables,
             guarded=problem.guarded.variables,
             average_steps=problem.average_steps,
@@ -216,7 +221,8 @@ class MdplLoss(eqx.Module):
             return jax.ops.segment_sum((error**2).sum(axis=1).T, batch.site, len(self.unit)).T
 
         simulated = self._fluxes(series, self.guarded)
-        return excess(squares(simulated), squares(batch.at_start), guard)
+        limit = squares(batch.at_start)
+        return excess(squares(simulated), limit * self.allowance.astype(limit.dtype), guard)
 
     def _fluxes(
         self, series: Float[Array, "batch time task"], names: Sequence[str]

@@ -41,3 +41,8 @@ class ParameterMap(eqx.Module):
         free = np.isin(np.arange(self.starts.shape[-1]), self.columns)
         fixed = jnp.broadcast_to(self.starts, shape)
         return jnp.where(jnp.broadcast_to(free, shape), self.space.to_physical(moved), fixed)
+
+    def offsets(self, theta: Float[Array, "*batch site param"]) -> Float[Array, "*batch site free"]:
+        """Offsets of the free parameters at physical values."""
+        origin = self.space.to_unconstrained(jnp.broadcast_to(self.starts, theta.shape))
+        return (self.space.to_unconstrained(theta) - origin)[..., self.columns]

@@ -183,6 +183,10 @@ class EnsembleStore:
             array.resize((len(thetas), *array.shape[1:]))  # type: ignore[union-attr]
         self._group["thetas"][:] = thetas  # type: ignore[index]
 
+    def member(self, theta: np.ndarray) -> int:
+        """The number of the member with the parameters ``theta`` [site, param], or those next to them."""
+        return int(np.argmin(np.abs(self.thetas - theta[None]).max(axis=(1, 2))))
+
     def series(self, name: str, member: int, site: int) -> np.ndarray:
         """One stored series as a read-only memory map ``[time, ...]``, cut to the length of its site."""
         key = (name, member, site)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from tilth.calibration.base import Result, Status
 from tilth.calibration.guard import STEEP, excess
@@ -51,6 +52,16 @@ class Judge:
         """Loss on what chooses, with the penalty; NaN for a failed run [-]."""
         return error_of_choice(self.targets, store, member, site) + self.penalty(store, member, start, site)
 
+    def speaks(
+        self,
+        store: EnsembleStore,
+        learned: Float[np.ndarray, "site param"],
+        start: Float[np.ndarray, "site param"],
+    ) -> bool:
+        """Whether a guarded flux of any site has a larger error with what was ``learned`` than at first."""
+        runs = store.member(learned), store.member(start)
+        return any(not self.penalty(store, *runs, site) <= 0.0 for site in range(learned.shape[0]))
+
     def penalty(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
         """What guarded fluxes cost whose error on the calibration part exceeds that of ``start`` [-]."""
         errors = []
@@ -77,9 +88,9 @@ def best_round(
     The first of ``judged`` [site, param] is the start, the others are what was learned in each round; the
     first of these where every run of them failed.
     """
-    start, every = _member(store, judged[0]), range(len(sites.names))
+    start, every = store.member(judged[0]), range(len(sites.names))
     losses = [
-        np.mean([judge.loss(store, _member(store, theta), start, site) for site in every]) for theta in judged
+        np.mean([judge.loss(store, store.member(theta), start, site) for site in every]) for theta in judged
     ]
     best = int(np.argmin(np.nan_to_num(losses[1:], nan=np.inf)))
     told = ", ".join(f"{loss:.3f}" for loss in losses[1:])
@@ -108,7 +119,7 @@ def best_on_the_way(
     guard's penalty. All are run as members of the ``store`` after its first ``members``.
     """
     learned = np.asarray(result.rule(sites)[0], float)
-    first, last = _member(store, start), _member(store, learned)
+    first, last = store.member(start), store.member(learned)
     worse = [
         site
         for site in range(len(sites.names))
@@ -172,11 +183,6 @@ def _error(
     simulated = store.series(targets.variables[flux], member, site)
     error = simulated - targets.observed[flux, site, : len(simulated)]
     return float(np.mean(error[steps[: len(simulated)]] ** 2) / targets.deviation[flux, site] ** 2)
-
-
-def _member(store: EnsembleStore, theta: np.ndarray) -> int:
-    """The member of a store with parameters ``theta`` [site, param]."""
-    return int(np.argmin(np.abs(store.thetas - theta[None]).max(axis=(1, 2))))
 
 
 def _kept(result: Result, sites: Sites, thetas: np.ndarray, status: Status) -> Result:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from tilth.config import Experiment
 from tilth.data.containers import SiteRecord
@@ -93,6 +94,24 @@ def starting_points(experiment: Experiment, records: Sequence[SiteRecord]) -> np
     """Parameters that learning starts from at each site, ``[site, param]``."""
     start = site_defaults if experiment.defaults == "site" else class_defaults
     return np.stack([start(experiment, record) for record in records])
+
+
+def further_starting_points(
+    experiment: Experiment, records: Sequence[SiteRecord]
+) -> Float[np.ndarray, "point site param"]:
+    """Where learning may begin too: with the canopy heights of the sites instead of those of their classes.
+
+    None where these are what learning starts from, where sites do not have parameters of their own, and in
+    the preset of Xie et al. (2025).
+    """
+    space, starts = experiment.space(), starting_points(experiment, records)
+    free = "vegh" in space.names and "vegh" not in experiment.values
+    tall = starts.copy()
+    if free:
+        tall[:, space.names.index("vegh")] = [record.attributes.canopy_height for record in records]
+    points = np.clip(tall, space.lower, space.upper)[None]
+    wanted = experiment.pooling == "site" and experiment.preset != "paper"
+    return points if wanted and (points != starts).any() else points[:0]
 
 
 def with_site_pathway(record: SiteRecord) -> SiteRecord:

@@ -11,6 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from tilth.calibration.base import Problem, Result, Status
 from tilth.calibration.base import calibrate as solve
+from tilth.calibration.mdpl import Mdpl
 from tilth.calibration.rules import mean_theta
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord, Sites
@@ -21,13 +22,14 @@ from tilth.pipeline.best_run import Judge
 from tilth.pipeline.land_model import (
     FLUXES,
     ensemble_model,
+    further_starting_points,
     guarded_fluxes,
     guarded_through_surrogates,
     land_model,
     starting_points,
 )
 from tilth.pipeline.presets import THROUGH_SURROGATE, calibrator
-from tilth.pipeline.through_surrogate import Learning, learn_through
+from tilth.pipeline.through_surrogate import Allowances, Learning, learn_through
 from tilth.pipeline.workplace import Workplace
 from tilth.surrogates.land_model import SurrogateLandModel
 
@@ -64,8 +66,8 @@ def learn(
         return learn_with(land_model(experiment, output_names=FLUXES), experiment, method, records, place)
     sites = Sites.of(records)
 
-    def solve_through(surrogate: AbstractLandModel, round_number: int) -> Result:
-        return _solved(surrogate, experiment, method, records, place, round_number)
+    def solve_through(surrogate: AbstractLandModel, round_number: int, allowed: Allowances) -> Result:
+        return _solved(surrogate, experiment, method, records, place, round_number, allowed)
 
     through = learn_through(
         experiment, method, ensemble_model(experiment), sites, place,
@@ -103,13 +105,18 @@ def _solved(
     records: Sequence[SiteRecord],
     place: Workplace,
     round_number: int = 0,
+    allowed: Allowances | None = None,
 ) -> Result:
+    problem, solver = problem_of(experiment, model, records), calibrator(experiment, method)
+    if allowed and isinstance(solver, Mdpl):
+        rows = np.stack([allowed[name] for name in problem.guarded.variables])
+        solver = dataclasses.replace(solver, allowance=rows)
     stage = f"{method}-{round_number}" if round_number else method
     key = jax.random.fold_in(learning_key(experiment, method, Sites.of(records)), 2)
     with place.stopwatch.stage(method):
         return solve(
-            problem_of(experiment, model, records),
-            calibrator(experiment, method),
+            problem,
+            solver,
             key=key,
             checkpoint=place.checkpoints / f"{stage}.checkpoint",
             progress=place.staged(stage),
@@ -135,6 +142,7 @@ def problem_of(experiment: Experiment, model: AbstractLandModel, records: Sequen
         model,
         Sites.of(records),
         starts=_starts(experiment, records),
+        further=further_starting_points(experiment, records),
         variables=FLUXES,
         target=named_target(experiment.target),
         loss=named_loss(experiment.loss),

@@ -18,7 +18,13 @@ from tilth.ensembles.design import around, latin_hypercube, one_at_a_time, sobol
 from tilth.networks.training import TrainingSettings
 from tilth.observations.operators import RawFluxes
 from tilth.observations.targets import FluxTargets
-from tilth.pipeline.land_model import FLUXES, class_defaults, guarded_through_surrogates, starting_points
+from tilth.pipeline.land_model import (
+    FLUXES,
+    class_defaults,
+    further_starting_points,
+    guarded_through_surrogates,
+    starting_points,
+)
 from tilth.surrogates.architectures import size_matched
 from tilth.surrogates.features import feature_count
 from tilth.surrogates.settings import (
@@ -34,7 +40,8 @@ THROUGH_SURROGATE: tuple[Method, ...] = ("mdpl", "dpl")
 """Methods that learn through a surrogate: a multi-task one, and a single-task one."""
 DESIGNS = {"quick": ("nested", 256), "paper": ("one-at-a-time", 0)}
 """Design and members of the ensemble by preset; the paper's has four levels a parameter. ``nested`` draws a
-third of its members over the whole box and the rest around the defaults of each site."""
+third of its members over the whole box and the rest around the points of each site where learning may
+begin."""
 VERIFICATIONS = {"quick": 2, "paper": 0}
 """Most further trainings of a surrogate by preset where an experiment does not say whether to verify."""
 MOST_VERIFICATIONS = 3
@@ -85,14 +92,17 @@ def ensemble_design(experiment: Experiment, records: Sequence[SiteRecord]) -> np
 
 
 def _nested(experiment: Experiment, records: Sequence[SiteRecord], members: int) -> np.ndarray:
-    """A third of the members over the box, two thirds around each site's starting point."""
+    """A third of the members over the box, two thirds around the points where learning may begin."""
     space = experiment.space()
     wide = sobol(space, max(members // 3, 1), experiment.seed)
-    near = [
-        around(space, start, members - len(wide), experiment.seed + 1, spread=NESTED_SPREAD)
-        for start in starting_points(experiment, records)
-    ]
-    return np.concatenate([np.repeat(wide[:, None], len(records), axis=1), np.stack(near, axis=1)])
+    points = [starting_points(experiment, records), *further_starting_points(experiment, records)]
+    rest, near = members - len(wide), []
+    for number, starts in enumerate(points[:rest]):
+        count = len(range(number, rest, len(points)))
+        seed = experiment.seed + 1 + number
+        around_each = [around(space, start, count, seed, spread=NESTED_SPREAD) for start in starts]
+        near.append(np.stack(around_each, axis=1))
+    return np.concatenate([np.repeat(wide[:, None], len(records), axis=1), *near])
 
 
 def surrogate_tasks(experiment: Experiment, records: Sequence[SiteRecord]) -> tuple[str, ...]:

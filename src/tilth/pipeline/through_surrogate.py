@@ -1,14 +1,14 @@
 """Learning through a surrogate, and verifying it by members around what was learned."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from tilth.calibration.base import Result
 from tilth.config import Experiment, Method
@@ -20,6 +20,7 @@ from tilth.models.base import AbstractLandModel
 from tilth.parameters.space import ParameterSpace
 from tilth.pipeline.best_run import Judge, best_on_the_way, best_round
 from tilth.pipeline.presets import verifications
+from tilth.pipeline.promises import allowances
 from tilth.pipeline.surrogate import audit_table, ensemble, history_table, trained
 from tilth.pipeline.workplace import Workplace
 from tilth.surrogates.audit import NEAR_LIMIT, AuditRow, audit_surrogate, compare_series, passed
@@ -31,7 +32,9 @@ NEAR_MEMBERS = 48
 NEAR_SPREAD = 0.1
 """Their standard deviation, as a fraction of each parameter's range."""
 
-Solve = Callable[[AbstractLandModel, int], Result]
+Allowances = Mapping[str, Float[np.ndarray, " site"]]
+"""What a surrogate may make of guarded fluxes: see :mod:`tilth.pipeline.promises`."""
+Solve = Callable[[AbstractLandModel, int, Allowances], Result]
 """Calibrates through a surrogate; the number is that of the round."""
 
 
@@ -67,9 +70,11 @@ def learn_through(
     """Learns through the surrogate of ``method``, verified as the preset or the experiment says.
 
     A verification runs the land model with what was learned and with members around it. Where the surrogate
-    fails its audit there, it is trained further and learned through again. Of all rounds and the ``start``
-    [site, param], and where sites have their own parameters the way between, the one counts whose run of the
-    land model the ``judge`` finds best.
+    fails its audit there, it is trained further and learned through again; where it passes and a site's own
+    parameters worsen a measured flux nevertheless, they are learned again with what is known by then of how
+    far the surrogate is from the land model about those fluxes (:mod:`tilth.pipeline.promises`). Of all
+    rounds and the ``start`` [site, param], and where sites have their own parameters the way between, the one
+    counts whose run of the land model the ``judge`` finds best.
 
     ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
     checkpoints; members are appended to the store of the ensemble, or to a copy where others share it.
@@ -79,7 +84,7 @@ def learn_through(
     members, count = designed, min(NEAR_MEMBERS, designed)
     surrogate = trained(experiment, method, store, sites, place, key=key, members=members)
     histories = [history_table(surrogate)]
-    results = [solve(surrogate, 0)]
+    results, trainings, allowed = [solve(surrogate, 0, {})], 0, {}
     audits: list[pd.DataFrame] = []
     notes: list[str] = []
     judged, learned_from = [start], designed
@@ -91,16 +96,22 @@ def learn_through(
         audits.append(audit_frame(rows, round=number, members_trained=members))
         verdict = passed(rows, NEAR_LIMIT)
         members = more
-        if verdict is not False or number == rounds:
-            notes.append(_verification_note(verdict, number))
+        broken = experiment.pooling == "site" and judge.speaks(store, judged[-1], start)
+        if number == rounds or (verdict is not False and not broken):
+            notes.append(_verification_note(verdict, trainings))
             break
-        learned_from = members
-        surrogate = trained(
-            experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
-            members=members, round_number=number + 1, favoured=designed, start=surrogate,
-        )  # fmt: skip
-        histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
-        results.append(solve(surrogate, number + 1))
+        if verdict is False:
+            trainings, learned_from = trainings + 1, members
+            surrogate = trained(
+                experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
+                members=members, round_number=number + 1, favoured=designed, start=surrogate,
+            )  # fmt: skip
+            histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
+        if broken:
+            both = np.stack([judged[-1], start])
+            predicted = surrogate.run(jnp.asarray(both, sites.step.dtype), sites).outputs
+            allowed = allowances(judge.guard, predicted, store, [store.member(theta) for theta in both])
+        results.append(solve(surrogate, number + 1, allowed))
     result = results[-1]
     if len(judged) > 1:
         result, note = best_round(results, judge, store, judged, sites)
