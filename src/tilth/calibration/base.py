@@ -173,7 +173,8 @@ class Result(eqx.Module):
     """What was learned: the ``rule`` is the best one seen on what chooses.
 
     ``closure_factor`` [-] is what the simulation of each site was multiplied by in the loss, if learned.
-    ``passed`` are physical parameters on the way there, for a judge who knows more than what chose.
+    ``passed`` are physical parameters on the way there, for a judge who knows more than what chose. Of
+    several trainings that a method tries, the one with the number ``way`` led there.
     """
 
     rule: AbstractParameterRule
@@ -181,6 +182,7 @@ class Result(eqx.Module):
     history: History
     closure_factor: Float[np.ndarray, " site"] | None = None
     passed: Float[np.ndarray, "stage site param"] | None = None
+    way: int = eqx.field(static=True, default=0)
 
 
 class AbstractCalibrator(eqx.Module):

@@ -46,7 +46,8 @@ class Mdpl(AbstractCalibrator):
     the same offsets from their starts. A generator is trained for each strength in ``guards`` and from each
     point where learning may begin, the best one is kept. ``allowance`` [guarded, site] multiplies the mean
     square errors that guarded fluxes may have, those of the start, where it is known how far the surrogate
-    is from the land model.
+    is from the land model. ``only`` the training of that number is done where it is given, and others are
+    left out.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -62,6 +63,7 @@ class Mdpl(AbstractCalibrator):
     relative: bool = eqx.field(static=True, default=False)
     guards: tuple[float, ...] = eqx.field(static=True, default=(MILD, STEEP))
     allowance: Float[np.ndarray, "guarded site"] | None = None
+    only: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
         if self.drawn_windows < 1 or self.prior < 0 or self.spread_prior < 0:
@@ -98,9 +100,11 @@ class Mdpl(AbstractCalibrator):
         )
         network = _fresh(problem, encoder, self.generator, network_key)
         guards = self.guards if problem.guarded.variables else self.guards[:1]
-        runs = list(itertools.product(_from_each_point(problem), guards))
+        ways = list(itertools.product(_from_each_point(problem), guards))
+        numbers = range(len(ways)) if self.only is None else [self.only]
         found = []
-        for number, (begun, guard) in enumerate(runs):
+        for place, number in enumerate(numbers):
+            begun, guard = ways[number]
             loss = MdplLoss.of(
                 begun,
                 surrogate,
@@ -112,9 +116,14 @@ class Mdpl(AbstractCalibrator):
             )
             if self.relative:
                 loss = loss.relative_to_start(source)
-            identity = {"method": repr(self), "problem": begun.identity(), "guard": guard}
+            identity = {
+                "method": repr(self),
+                "problem": begun.identity(),
+                "guard": guard,
+                "allowance": np.asarray(loss.allowance).tolist(),
+            }
             header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
-            own = part_of_checkpoint(checkpoint, number, len(runs))
+            own = part_of_checkpoint(checkpoint, number, len(ways))
 
             def thetas(network: MdplNetwork, begun: Problem = begun) -> np.ndarray:
                 return np.asarray(self._rule(begun, network.generator, encoder)(begun.sites)[0], float)
@@ -129,20 +138,21 @@ class Mdpl(AbstractCalibrator):
                 validate=watch,
                 checkpoint=own,
                 identity=identity,
-                progress=part_of_progress(progress, number, len(runs)),
+                progress=part_of_progress(progress, place, len(numbers)),
             )
-            found.append(_Trained(begun, watch, trained.training_loss, trained.validation_loss))
+            found.append(_Trained(number, begun, watch, trained.training_loss, trained.validation_loss))
         best = min(found, key=lambda one: np.nan_to_num(one.watch.loss, nan=np.inf))
-        chosen = best.watch.network
+        network = best.watch.network
         passed = np.concatenate([one.watch.passed for one in found])
         return Result(
-            rule=self._rule(best.problem, chosen.generator, encoder),
+            rule=self._rule(best.problem, network.generator, encoder),
             status=_status(best, found[0].watch.start),
             history=History(best.loss, best.validation),
             closure_factor=None
-            if chosen.closure is None
-            else np.asarray(closure_factor(chosen.closure), float),
+            if network.closure is None
+            else np.asarray(closure_factor(network.closure), float),
             passed=passed[np.isfinite(passed).all(axis=(1, 2))],
+            way=best.number,
         )
 
     def _rule(
@@ -195,6 +205,7 @@ def _fresh(
 class _Trained:
     """One training: the problem with the point it began at as its start, what watched it, and its history."""
 
+    number: int
     problem: Problem
     watch: Watch
     loss: Float[np.ndarray, " epoch"]
@@ -209,7 +220,7 @@ def _from_each_point(problem: Problem) -> list[Problem]:
 
 
 def _status(best: _Trained, start: float) -> Status:
-    """How learning ended; ``start`` is the loss at the problem's own start."""
+    """How learning ended; ``start`` is the loss where the first training began."""
     gained = best.watch.loss < start
     if not np.isfinite(best.loss).all():
         return Status.CUT_SHORT if gained else Status.NOT_FINITE

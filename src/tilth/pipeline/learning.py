@@ -29,7 +29,7 @@ from tilth.pipeline.land_model import (
     starting_points,
 )
 from tilth.pipeline.presets import THROUGH_SURROGATE, calibrator
-from tilth.pipeline.through_surrogate import Allowances, Learning, learn_through
+from tilth.pipeline.through_surrogate import Again, Learning, learn_through
 from tilth.pipeline.workplace import Workplace
 from tilth.surrogates.land_model import SurrogateLandModel
 
@@ -66,8 +66,8 @@ def learn(
         return learn_with(land_model(experiment, output_names=FLUXES), experiment, method, records, place)
     sites = Sites.of(records)
 
-    def solve_through(surrogate: AbstractLandModel, round_number: int, allowed: Allowances) -> Result:
-        return _solved(surrogate, experiment, method, records, place, round_number, allowed)
+    def solve_through(surrogate: AbstractLandModel, round_number: int, again: Again) -> Result:
+        return _solved(surrogate, experiment, method, records, place, round_number, again)
 
     through = learn_through(
         experiment, method, ensemble_model(experiment), sites, place,
@@ -105,12 +105,12 @@ def _solved(
     records: Sequence[SiteRecord],
     place: Workplace,
     round_number: int = 0,
-    allowed: Allowances | None = None,
+    again: Again | None = None,
 ) -> Result:
     problem, solver = problem_of(experiment, model, records), calibrator(experiment, method)
-    if allowed and isinstance(solver, Mdpl):
-        rows = np.stack([allowed[name] for name in problem.guarded.variables])
-        solver = dataclasses.replace(solver, allowance=rows)
+    if again is not None and again.allowances and isinstance(solver, Mdpl):
+        rows = np.stack([again.allowances[name] for name in problem.guarded.variables])
+        solver = dataclasses.replace(solver, allowance=rows, only=again.way)
     stage = f"{method}-{round_number}" if round_number else method
     key = jax.random.fold_in(learning_key(experiment, method, Sites.of(records)), 2)
     with place.stopwatch.stage(method):

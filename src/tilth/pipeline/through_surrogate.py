@@ -32,9 +32,20 @@ NEAR_MEMBERS = 48
 NEAR_SPREAD = 0.1
 """Their standard deviation, as a fraction of each parameter's range."""
 
-Allowances = Mapping[str, Float[np.ndarray, " site"]]
-"""What a surrogate may make of guarded fluxes: see :mod:`tilth.pipeline.promises`."""
-Solve = Callable[[AbstractLandModel, int, Allowances], Result]
+
+@dataclasses.dataclass(frozen=True)
+class Again:
+    """What is known from the rounds before where something is learned again.
+
+    What the surrogate may make of guarded fluxes by name (:mod:`tilth.pipeline.promises`), and which of the
+    ways of learning through the same surrogate led there, None for another surrogate.
+    """
+
+    allowances: Mapping[str, Float[np.ndarray, " site"]]
+    way: int | None = None
+
+
+Solve = Callable[[AbstractLandModel, int, Again], Result]
 """Calibrates through a surrogate; the number is that of the round."""
 
 
@@ -84,7 +95,8 @@ def learn_through(
     members, count = designed, min(NEAR_MEMBERS, designed)
     surrogate = trained(experiment, method, store, sites, place, key=key, members=members)
     histories = [history_table(surrogate)]
-    results, trainings, allowed = [solve(surrogate, 0, {})], 0, {}
+    again, trainings = Again({}), 0
+    results = [solve(surrogate, 0, again)]
     audits: list[pd.DataFrame] = []
     notes: list[str] = []
     judged, learned_from = [start], designed
@@ -110,8 +122,11 @@ def learn_through(
         if broken:
             both = np.stack([judged[-1], start])
             predicted = surrogate.run(jnp.asarray(both, sites.step.dtype), sites).outputs
-            allowed = allowances(judge.guard, predicted, store, [store.member(theta) for theta in both])
-        results.append(solve(surrogate, number + 1, allowed))
+            known = allowances(judge.guard, predicted, store, [store.member(theta) for theta in both])
+            again = Again(known, None if verdict is False else results[-1].way)
+        else:
+            again = dataclasses.replace(again, way=None)
+        results.append(solve(surrogate, number + 1, again))
     result = results[-1]
     if len(judged) > 1:
         result, note = best_round(results, judge, store, judged, sites)
