@@ -50,11 +50,11 @@ class Direct(AbstractCalibrator):
     between, from the end of the window before. From each point two candidates are moved side by side, one
     with a mild guard and one with a steep one. Points are ``starts`` ones, all but the first of which are
     drawn at random with standard deviation ``spread`` in unconstrained space, and where parameters are free
-    the further ones of the problem. Handed-on states are those of other
-    parameters, and losses that they make small come back with the next run: so all candidates of the
-    steps before are run with it, side by side, and judged by their own runs. The best on the whole
-    calibration part wins, for each site where parameters are free; descent stops after ``patience`` steps
-    without a better one. Where none is better than the start, the start is kept.
+    the further ones of the problem. Handed-on states are those of other parameters, and losses that they make
+    small come back with the next run: so all candidates of the steps before are run with it, side by side,
+    and judged by their own runs. The best on the whole calibration part wins, for each site where parameters
+    are free; descent stops after ``patience`` steps without a better one. Where none is better than the
+    start, the start is kept.
     """
 
     needs_gradient: ClassVar[bool] = True

@@ -119,13 +119,8 @@ def learn_through(
                 members=members, round_number=number + 1, favoured=designed, start=surrogate,
             )  # fmt: skip
             histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
-        if broken:
-            both = np.stack([judged[-1], start])
-            predicted = surrogate.run(jnp.asarray(both, sites.step.dtype), sites).outputs
-            known = allowances(judge.guard, predicted, store, [store.member(theta) for theta in both])
-            again = Again(known, None if verdict is False else results[-1].way)
-        else:
-            again = dataclasses.replace(again, way=None)
+        known = _allowed(judge, surrogate, store, judged, sites) if broken else again.allowances
+        again = Again(known, None if verdict is False else results[-1].way)
         results.append(solve(surrogate, number + 1, again))
     result = results[-1]
     if len(judged) > 1:
@@ -213,6 +208,19 @@ def _with_near(
     with place.stopwatch.stage("verification"):
         path = Path(store.path)
         return run_ensemble(land, stored, sites, path, progress=place.progress), members + count
+
+
+def _allowed(
+    judge: Judge,
+    surrogate: SurrogateLandModel,
+    store: EnsembleStore,
+    judged: Sequence[np.ndarray],
+    sites: Sites,
+) -> dict[str, Float[np.ndarray, " site"]]:
+    """What the surrogate may make of guarded fluxes, by the last and the first of ``judged``."""
+    both = np.stack([judged[-1], judged[0]])
+    predicted = surrogate.run(jnp.asarray(both, sites.step.dtype), sites).outputs
+    return allowances(judge.guard, predicted, store, [store.member(theta) for theta in both])
 
 
 def _verification_note(verdict: bool | None, rounds: int) -> str:
