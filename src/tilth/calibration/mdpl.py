@@ -11,7 +11,7 @@ trained with a mild guard and one with a steep one.
 import dataclasses
 import itertools
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -27,7 +27,7 @@ from tilth.calibration.guard import MILD, STEEP
 from tilth.calibration.mdpl_loss import MdplLoss, MdplNetwork, WindowSurrogate, alike, guarded_at_start
 from tilth.calibration.mdpl_watch import Watch
 from tilth.calibration.mdpl_windows import MdplSource
-from tilth.calibration.parts import part_of_checkpoint, part_of_progress
+from tilth.calibration.parts import Part, on_devices, part_of_checkpoint
 from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
 from tilth.networks.training import TrainingSettings, train
 
@@ -101,59 +101,85 @@ class Mdpl(AbstractCalibrator):
         network = _fresh(problem, encoder, self.generator, network_key)
         guards = self.guards if problem.guarded.variables else self.guards[:1]
         ways = list(itertools.product(_from_each_point(problem), guards))
-        numbers = range(len(ways)) if self.only is None else [self.only]
-        found = []
-        for place, number in enumerate(numbers):
+        header = {"method": repr(self), "key": np.asarray(jax.random.key_data(key)).tolist()}
+
+        def training(number: int) -> Part[_Trained]:
             begun, guard = ways[number]
-            loss = MdplLoss.of(
-                begun,
-                surrogate,
-                self.prior,
-                self.spread_prior,
-                shared=self.shared,
-                guard=guard,
-                allowance=self.allowance,
-            )
-            if self.relative:
-                loss = loss.relative_to_start(source)
-            identity = {
-                "method": repr(self),
-                "problem": begun.identity(),
-                "guard": guard,
-                "allowance": np.asarray(loss.allowance).tolist(),
-            }
-            header = {**identity, "key": np.asarray(jax.random.key_data(key)).tolist()}
             own = part_of_checkpoint(checkpoint, number, len(ways))
 
-            def thetas(network: MdplNetwork, begun: Problem = begun) -> np.ndarray:
-                return np.asarray(self._rule(begun, network.generator, encoder)(begun.sites)[0], float)
+            def trained(told: Progress | None) -> _Trained:
+                return self._trained(
+                    network, begun, guard, source, key=train_key, header=header, checkpoint=own, progress=told
+                )
 
-            watch = Watch(network, loss, source, own, header, thetas=thetas, epochs=self.training.epochs)
-            trained = train(
-                network,
-                loss,
-                source.draw,
-                self.training,
-                key=train_key,
-                validate=watch,
-                checkpoint=own,
-                identity=identity,
-                progress=part_of_progress(progress, place, len(numbers)),
-            )
-            found.append(_Trained(number, begun, watch, trained.training_loss, trained.validation_loss))
-        best = min(found, key=lambda one: np.nan_to_num(one.watch.loss, nan=np.inf))
-        network = best.watch.network
+            return trained
+
+        numbers = range(len(ways)) if self.only is None else [self.only]
+        found = on_devices([training(number) for number in numbers], progress)
+        losses = [one.watch.loss for one in found]
+        place = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
+        best = found[place]
+        learned = best.watch.network
         passed = np.concatenate([one.watch.passed for one in found])
         return Result(
-            rule=self._rule(best.problem, network.generator, encoder),
+            rule=self._rule(best.problem, learned.generator, encoder),
             status=_status(best, found[0].watch.start),
             history=History(best.loss, best.validation),
             closure_factor=None
-            if network.closure is None
-            else np.asarray(closure_factor(network.closure), float),
+            if learned.closure is None
+            else np.asarray(closure_factor(learned.closure), float),
             passed=passed[np.isfinite(passed).all(axis=(1, 2))],
-            way=best.number,
+            way=numbers[place],
         )
+
+    def _trained(
+        self,
+        network: MdplNetwork,
+        problem: Problem,
+        guard: float,
+        source: MdplSource,
+        *,
+        key: PRNGKeyArray,
+        header: dict[str, Any],
+        checkpoint: Path | None,
+        progress: Progress | None,
+    ) -> "_Trained":
+        """One way: a ``network`` trained from the start of ``problem`` with a guard of that strength."""
+        loss = MdplLoss.of(
+            problem,
+            _surrogate(problem),
+            self.prior,
+            self.spread_prior,
+            shared=self.shared,
+            guard=guard,
+            allowance=self.allowance,
+        )
+        if self.relative:
+            loss = loss.relative_to_start(source)
+        identity = {
+            **header,
+            "problem": problem.identity(),
+            "guard": guard,
+            "allowance": np.asarray(loss.allowance).tolist(),
+        }
+
+        def thetas(network: MdplNetwork) -> np.ndarray:
+            return np.asarray(self._rule(problem, network.generator, source.encoder)(problem.sites)[0], float)
+
+        epochs = self.training.epochs
+        watch = Watch(network, loss, source, checkpoint, identity, thetas=thetas, epochs=epochs)
+        trained = train(
+            network,
+            loss,
+            source.draw,
+            self.training,
+            key=key,
+            validate=watch,
+            checkpoint=checkpoint,
+            identity=identity,
+            progress=progress,
+        )
+        return _Trained(problem, watch, trained.training_loss, trained.validation_loss)
 
     def _rule(
         self, problem: Problem, generator: Generator, encoder: GeneratorEncoder
@@ -205,7 +231,6 @@ def _fresh(
 class _Trained:
     """One training: the problem with the point it began at as its start, what watched it, and its history."""
 
-    number: int
     problem: Problem
     watch: Watch
     loss: Float[np.ndarray, " epoch"]

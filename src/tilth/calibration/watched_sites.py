@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
-from tilth.calibration.parts import part_of_checkpoint, part_of_progress
+from tilth.calibration.parts import Part, on_devices, part_of_checkpoint
 from tilth.calibration.rules import Averaged
 
 
@@ -46,15 +46,18 @@ class WatchedAtSites(AbstractCalibrator):
     ) -> Result:
         """The mean rule; see :meth:`AbstractCalibrator.solve`. ``ValueError`` for a single site."""
         groups = _dealt(problem, self.groups)
-        found = [
-            self.method.solve(
-                problem.watched_at(group),
-                jax.random.fold_in(key, number),
-                checkpoint=part_of_checkpoint(checkpoint, number, len(groups)),
-                progress=part_of_progress(progress, number, len(groups)),
-            )
-            for number, group in enumerate(groups)
-        ]
+
+        def learning(number: int) -> Part[Result]:
+            group, own = groups[number], part_of_checkpoint(checkpoint, number, len(groups))
+
+            def learned(told: Progress | None) -> Result:
+                return self.method.solve(
+                    problem.watched_at(group), jax.random.fold_in(key, number), checkpoint=own, progress=told
+                )
+
+            return learned
+
+        found = on_devices([learning(number) for number in range(len(groups))], progress)
         ends = [result.status for result in found]
         status = Status.SUCCEEDED if any(end.gained for end in ends) else Status.NO_GAIN
         return Result(
