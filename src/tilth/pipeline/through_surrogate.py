@@ -28,7 +28,9 @@ from tilth.surrogates.guard import Position, TrainingRegion
 from tilth.surrogates.land_model import SurrogateLandModel
 
 NEAR_MEMBERS = 48
-"""Members around the learned parameters that a verification runs in each round."""
+"""Members around the learned parameters that a verification runs, and that further training learns from."""
+AUDIT_MEMBERS = 16
+"""The same where the surrogate passed its audit the round before, and something was learned again only."""
 NEAR_SPREAD = 0.1
 """Their standard deviation, as a fraction of each parameter's range."""
 
@@ -119,6 +121,7 @@ def learn_through(
                 members=members, round_number=number + 1, favoured=designed, start=surrogate,
             )  # fmt: skip
             histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
+        count = min(NEAR_MEMBERS if verdict is False else AUDIT_MEMBERS, designed)
         known = _allowed(judge, surrogate, store, judged, sites) if broken else again.allowances
         again = Again(known, None if verdict is False else results[-1].way)
         results.append(solve(surrogate, number + 1, again))

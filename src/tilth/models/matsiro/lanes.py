@@ -24,8 +24,10 @@ LOOP_BYTES = 524_288
 """Bytes that a step of one group touches, rounded up; not those of a surrogate's training."""
 LOOPS_OF_ONE_KERNEL = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={LOOP_BYTES}"
 """The flag of XLA (environment variable ``XLA_FLAGS``, before its first use) that this needs."""
-VECTOR_BYTES = 32
-"""Bytes of a vector that XLA compiles for: four columns in double precision, eight in single."""
+GROUP_BYTES = 64
+"""Bytes of one number of all columns of a group, a vector of 512 bits: eight columns in double precision."""
+WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 8 * GROUP_BYTES}
+"""XLA's option for vectors as wide as that where the processor has them; by default it uses half of them."""
 MOST_COLUMNS = 256
 """Columns a device from which one large batch is faster."""
 STEPS = 4320
@@ -49,7 +51,7 @@ def in_lanes(
     be differentiated.
     """
     devices = jax.local_device_count()
-    width = devices * VECTOR_BYTES // state.canopy_water.dtype.itemsize
+    width = devices * GROUP_BYTES // state.canopy_water.dtype.itemsize
     count = column.settings.step.shape[0]
     column, state, series = jax.tree.map(np.asarray, (column, state, forcing))
     parts = []
@@ -86,7 +88,7 @@ def _through_time(
     return {name: np.concatenate([part[name] for part in parts]) for name in names}, state
 
 
-@eqx.filter_jit
+@eqx.filter_jit(compiler_options=WIDE_VECTORS)  # type: ignore[call-overload]
 def _compiled(
     column: Column,
     state: State,
