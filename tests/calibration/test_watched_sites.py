@@ -1,4 +1,4 @@
-from typing import ClassVar
+import dataclasses
 
 import equinox as eqx
 import jax
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
-from tilth.calibration.base import AbstractCalibrator, History, Problem, Result, Status, calibrate
+from tilth.calibration.base import History, Problem, Result, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.mdpl import Mdpl
 from tilth.calibration.rules import Averaged, Shared
-from tilth.calibration.watched_sites import WatchedAtSites
+from tilth.calibration.watched_sites import REACHES, WatchedAtSites, best_reach
 from tilth.data.containers import Sites
 from tilth.networks.training import TrainingSettings
 
@@ -71,13 +71,12 @@ def test_what_sites_share_is_found_at_a_site_never_seen(tmp_path):
     assert np.abs(found - POSITIONS).max() < 0.5 * np.abs(default - POSITIONS).max()
 
 
-class Told(AbstractCalibrator):
+class Told(Mdpl):
     """Gives every site a position by the sites that watch."""
 
-    needs_gradient: ClassVar[bool] = True
-    positions: dict[tuple[int, ...], float]
-    status: dict[tuple[int, ...], Status] = eqx.field(static=True)
-    seen: list[str] = eqx.field(static=True)
+    positions: dict[tuple[int, ...], float] = eqx.field(default_factory=dict)
+    status: dict[tuple[int, ...], Status] = eqx.field(static=True, default_factory=dict)
+    seen: list[str] = eqx.field(static=True, default_factory=list)
 
     def solve(self, problem, key, *, checkpoint=None, progress=None):
         watching = tuple(sorted(set(range(len(problem.sites.records))) - set(problem.learning)))
@@ -96,7 +95,9 @@ class Told(AbstractCalibrator):
 )
 def test_every_group_watches_once_and_the_mean_counts(tmp_path, second, together):
     seen, told = [], []
-    method = Told({(0, 2): 0.2, (1,): 0.8}, {(0, 2): Status.SUCCEEDED, (1,): second}, seen)
+    method = Told(
+        positions={(0, 2): 0.2, (1,): 0.8}, status={(0, 2): Status.SUCCEEDED, (1,): second}, seen=seen
+    )
     result = calibrate(
         problem_of(alike(3)),
         WatchedAtSites(method, groups=2),
@@ -126,3 +127,54 @@ def test_a_single_site_and_too_few_groups_are_refused():
         WatchedAtSites(method()).solve(problem_of(alike(1)), jax.random.key(0))
     with pytest.raises(ValueError, match="groups: expected 2 at least, got 1"):
         WatchedAtSites(method(), groups=1)
+
+
+def of_classes(*classes):
+    records = alike(len(classes))
+    return [
+        record.replace(attributes=dataclasses.replace(record.attributes, plant_class=name))
+        for record, name in zip(records, classes, strict=True)
+    ]
+
+
+def test_each_class_goes_as_far_as_serves_its_sites():
+    problem = problem_of(of_classes("woodland", "woodland", "cultivation", "evergreen"))
+    best_at = {"woodland": 1.5, "cultivation": 0.0, "evergreen": 1.0}
+    wanted = np.array([best_at[record.attributes.plant_class] for record in problem.sites.records])
+    losses = 1.0 + (np.array(REACHES)[:, None] - wanted) ** 2
+    # One site of a class would go further, but not as gladly.
+    losses[:, 1] = 1.0 + 0.01 * (np.array(REACHES) - 2.0) ** 2
+    losses[REACHES.index(1.25), 3] = np.nan
+    reach = best_reach(problem, losses)
+    assert dict(reach.classes) == best_at
+    new = Sites.of(of_classes("cultivation", "grassland", "woodland"))
+    assert reach.of(new).tolist() == [0.0, reach.elsewhere, 1.5]
+    # Nothing lost and nothing gained: the start.
+    assert dict(best_reach(problem, np.ones_like(losses)).classes) == dict.fromkeys(best_at, 0.0)
+
+
+def test_sites_that_are_left_out_say_how_far_their_class_goes():
+    woods, crops = of_classes(*["woodland"] * 4, "cultivation", "cultivation")[:4], []
+    for number in (4, 5):
+        # Crops are what the defaults say: a rule learned at woods serves them badly.
+        record = observed_record(f"S{number}", number, np.full(3, 0.5))
+        crops.append(
+            record.replace(attributes=dataclasses.replace(record.attributes, plant_class="cultivation"))
+        )
+    records = [*woods, *crops]
+    starts = np.asarray(SPACE.from_fraction(jnp.full((len(records), 3), 0.5)))
+    problem = Problem.of(PerfectSurrogate(), Sites.of(records), starts=starts)
+    learner = method(training=TrainingSettings(epochs=10, windows_per_epoch=256, learning_rate=0.02))
+    learner = dataclasses.replace(learner, relative=False, spread_prior=10.0)
+    result = calibrate(problem, WatchedAtSites(learner, groups=2), key=KEY)
+    reach = dict(result.rule.rules[0].reach.classes)
+    assert reach["cultivation"] < 0.5 < reach["woodland"]
+
+
+def test_losses_are_relative_to_those_of_the_start():
+    problem = problem_of(alike(3)).watched_at([1])
+    truth = np.asarray(SPACE.from_fraction(jnp.asarray(np.tile(POSITIONS, (3, 1)))))
+    offsets = np.asarray(problem.mapping.offsets(jnp.asarray(truth)))
+    losses = method().relative_losses(problem, np.array([0.0, 0.5, 1.0])[:, None, None] * offsets)
+    assert losses[0, 1] == 1.0 and 0.0 < losses[2, 1] < losses[1, 1] < 1.0
+    assert np.isnan(losses[:, [0, 2]]).all()

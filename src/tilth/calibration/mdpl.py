@@ -81,23 +81,9 @@ class Mdpl(AbstractCalibrator):
         progress: Progress | None = None,
     ) -> Result:
         """The generator of the best epoch; see :meth:`AbstractCalibrator.solve`."""
-        surrogate = _surrogate(problem)
         network_key, train_key = jax.random.split(key)
-        encoder = GeneratorEncoder.of(
-            [problem.sites.records[site] for site in problem.learning],
-            self.generator.read(problem.targets.variables),
-            window=self.generator.window,
-            limit=self.generator.windows,
-        )
-        features = surrogate.features(problem.sites)
-        source = MdplSource.of(
-            problem,
-            features,
-            guarded_at_start(problem, surrogate, features),
-            window=surrogate.window,
-            encoder=encoder,
-            generator_count=self.drawn_windows,
-        )
+        source = self._source(problem)
+        encoder = source.encoder
         network = _fresh(problem, encoder, self.generator, network_key)
         guards = self.guards if problem.guarded.variables else self.guards[:1]
         ways = list(itertools.product(_from_each_point(problem), guards))
@@ -130,6 +116,44 @@ class Mdpl(AbstractCalibrator):
             else np.asarray(closure_factor(learned.closure), float),
             passed=passed[np.isfinite(passed).all(axis=(1, 2))],
             way=numbers[place],
+        )
+
+    def relative_losses(
+        self, problem: Problem, offsets: Float[np.ndarray, "case site free"]
+    ) -> Float[np.ndarray, "case site"]:
+        """The loss that chooses with ``offsets`` of the free parameters, in units of that at the start.
+
+        NaN at sites where nothing chooses. Closure factors are one.
+        """
+        source = self._source(problem)
+        loss, batch = MdplLoss.of(problem, _surrogate(problem), 0.0), source.watched()
+        if batch is None:
+            return np.full(offsets.shape[:2], np.nan)
+        batch = jax.tree.map(jnp.asarray, batch)
+
+        def of(moved: Float[np.ndarray, "site free"]) -> Float[np.ndarray, " site"]:
+            values, present = loss.per_site(problem.mapping.physical(jnp.asarray(moved)), None, batch, STEEP)
+            return np.where(np.asarray(present) > 0.0, np.asarray(values, float), np.nan)
+
+        return np.stack([of(moved) for moved in offsets]) / of(np.zeros_like(offsets[0]))
+
+    def _source(self, problem: Problem) -> MdplSource:
+        """What windows are drawn from."""
+        surrogate = _surrogate(problem)
+        features = surrogate.features(problem.sites)
+        encoder = GeneratorEncoder.of(
+            [problem.sites.records[site] for site in problem.learning],
+            self.generator.read(problem.targets.variables),
+            window=self.generator.window,
+            limit=self.generator.windows,
+        )
+        return MdplSource.of(
+            problem,
+            features,
+            guarded_at_start(problem, surrogate, features),
+            window=surrogate.window,
+            encoder=encoder,
+            generator_count=self.drawn_windows,
         )
 
     def _trained(

@@ -79,11 +79,24 @@ def mean_theta(space: ParameterSpace, thetas: Float[np.ndarray, "site param"]) -
     return np.where((thetas == thetas[:1]).all(axis=0), thetas[0], mean)
 
 
+class Reach(eqx.Module):
+    """How far from the start sites go: a factor for each of some classes, and one for all others [-]."""
+
+    classes: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
+    elsewhere: float = eqx.field(static=True, default=1.0)
+
+    def of(self, sites: Sites) -> Float[np.ndarray, " site"]:
+        """The factor of each site."""
+        known = dict(self.classes)
+        return np.array([known.get(r.attributes.plant_class, self.elsewhere) for r in sites.records])
+
+
 class Neural(AbstractParameterRule):
     """What a trained generator makes of a site's calibration part and attributes, also at sites never seen.
 
     ``free`` are the names of the parameters that it moves; the others, and what it moves from, are the
-    values in ``starts`` for the sites in ``names`` and the defaults of the class and soil elsewhere.
+    values in ``starts`` for the sites in ``names`` and the defaults of the class and soil elsewhere. Its
+    offsets in unconstrained space are multiplied by the ``reach``.
     """
 
     generator: Generator
@@ -92,6 +105,7 @@ class Neural(AbstractParameterRule):
     free: tuple[str, ...] = eqx.field(static=True)
     names: tuple[str, ...] = eqx.field(static=True)
     starts: Float[np.ndarray, "site param"]
+    reach: Reach = Reach()
 
     def starting_at(self, names: Sequence[str], starts: Float[np.ndarray, "more param"]) -> "Neural":
         """The same rule, which moves from ``starts`` at further sites."""
@@ -109,7 +123,9 @@ class Neural(AbstractParameterRule):
             if name in self.names:
                 starts[row] = self.starts[self.names.index(name)]
         mapping = ParameterMap(self.space, jnp.asarray(starts, sites.step.dtype), self.free)
-        return mapping.physical(self.generator(self.encoder(sites.records)))[None]
+        offsets = self.generator(self.encoder(sites.records))
+        factors = jnp.asarray(self.reach.of(sites)[:, None], offsets.dtype)
+        return mapping.physical(factors * offsets)[None]
 
 
 class Averaged(AbstractParameterRule):
@@ -122,6 +138,19 @@ class Averaged(AbstractParameterRule):
         """The same rule, whose generators move from ``starts`` at further sites."""
         moved = tuple(
             rule.starting_at(names, starts) if isinstance(rule, Neural) else rule for rule in self.rules
+        )
+        return dataclasses.replace(self, rules=moved)
+
+    @property
+    def reach(self) -> Reach:
+        """That of its generators, which all have the same."""
+        return next((rule.reach for rule in self.rules if isinstance(rule, Neural)), Reach())
+
+    def reaching(self, reach: Reach) -> "Averaged":
+        """The same rule with that reach of its generators."""
+        moved = tuple(
+            dataclasses.replace(rule, reach=reach) if isinstance(rule, Neural) else rule
+            for rule in self.rules
         )
         return dataclasses.replace(self, rules=moved)
 

@@ -5,6 +5,10 @@ So the sites are dealt into groups. For each group a rule is learned at the othe
 loss at the group is least: cross-validation by sites instead of blocks of time (Roberts et al. 2017,
 doi:10.1111/ecog.02881). A site never seen gets the mean of the groups' rules in unconstrained space, as in
 the bagging of Breiman (1996, doi:10.1007/BF00058655).
+
+How far from its start a site goes then is a matter of its class. What serves forests may not serve crops: the
+sites of a class, each with the rule that it was left out of, say which multiple of the offsets is best for
+them, from nothing to more than the prior lets a generator dare.
 """
 
 from collections.abc import Sequence
@@ -14,22 +18,27 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
+from tilth.calibration.mdpl import Mdpl
 from tilth.calibration.parts import Part, on_devices, part_of_checkpoint
-from tilth.calibration.rules import Averaged
+from tilth.calibration.rules import AbstractParameterRule, Averaged, Reach
+
+REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Multiples of a rule's offsets that the sites of a class choose from."""
 
 
 class WatchedAtSites(AbstractCalibrator):
     """What ``method`` learns with each of ``groups`` groups of sites left out to watch it, and their mean.
 
     Fewer sites than ``groups`` are groups of one; two sites at least are needed. A group at which nothing is
-    better than the start contributes the start.
+    better than the start contributes the start. Each class has a :class:`tilth.calibration.rules.Reach` of
+    its own.
     """
 
     needs_gradient: ClassVar[bool] = True
-    method: AbstractCalibrator
+    method: Mdpl
     groups: int = eqx.field(static=True, default=4)
 
     def __check_init__(self) -> None:
@@ -60,8 +69,10 @@ class WatchedAtSites(AbstractCalibrator):
         found = on_devices([learning(number) for number in range(len(groups))], progress)
         ends = [result.status for result in found]
         status = Status.SUCCEEDED if any(end.gained for end in ends) else Status.NO_GAIN
+        rules = tuple(result.rule for result in found)
+        reach = best_reach(problem, self._losses(problem, groups, rules))
         return Result(
-            rule=Averaged(tuple(result.rule for result in found), problem.model.space),
+            rule=Averaged(rules, problem.model.space).reaching(reach),
             status=Status.NOT_FINITE if Status.NOT_FINITE in ends else status,
             history=History(
                 np.mean([result.history.loss for result in found], axis=0),
@@ -69,6 +80,37 @@ class WatchedAtSites(AbstractCalibrator):
             ),
             closure_factor=_closure_factor(groups, found),
         )
+
+    def _losses(
+        self,
+        problem: Problem,
+        groups: Sequence[Sequence[int]],
+        rules: Sequence[AbstractParameterRule],
+    ) -> Float[np.ndarray, "reach site"]:
+        """Relative loss of each site at multiples of the offsets of the rule that it was left out of."""
+        found = np.full((len(REACHES), len(problem.sites.records)), np.nan)
+        for group, rule in zip(groups, rules, strict=True):
+            offsets = np.asarray(problem.mapping.offsets(rule(problem.sites)[0]))
+            cases = np.array(REACHES)[:, None, None] * offsets
+            found[:, list(group)] = self.method.relative_losses(problem.watched_at(group), cases)[
+                :, list(group)
+            ]
+        return found
+
+
+def best_reach(problem: Problem, losses: Float[np.ndarray, "reach site"]) -> Reach:
+    """The multiple of least mean loss for each class, and for all sites together; the least of several."""
+    classes = np.array([record.attributes.plant_class for record in problem.sites.records])
+
+    def best(sites: np.ndarray) -> float:
+        known = losses[:, sites & np.isfinite(losses[0])]
+        mean = np.where(np.isfinite(known).all(axis=1), known.mean(axis=1), np.inf) if known.size else [0.0]
+        return REACHES[int(np.argmin(mean))]
+
+    return Reach(
+        tuple((str(name), best(classes == name)) for name in np.unique(classes)),
+        best(np.ones(len(classes), bool)),
+    )
 
 
 def _dealt(problem: Problem, count: int) -> list[list[int]]:

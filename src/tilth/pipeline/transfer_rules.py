@@ -90,8 +90,14 @@ class Lessons:
             raise TypeError(f"expected a network that knows new sites, got {type(rule).__name__}")
         rule = rule.starting_at((name,), starting_points(self.experiment, [left_out]))
         unseen = left_out.replace(observations={})  # no flux of the site can enter
-        theta = np.asarray(rule(Sites.of([unseen]))[0, 0], float)
-        notes = (*learned.notes, *self._guarded(name, theta))
+        seen = Sites.of([unseen])
+        theta = np.asarray(rule(seen)[0, 0], float)
+        notes = [*learned.notes, *self._guarded(name, theta)]
+        if isinstance(rule, Averaged) and (reach := float(rule.reach.of(seen)[0])) != 1.0:
+            plant_class = left_out.attributes.plant_class
+            notes.append(
+                f"the other sites of its class ({plant_class}) go {reach:g} times as far as the rule"
+            )
         return Theta(theta, [f"without {name}: {note}" for note in notes])
 
     def _guarded(self, site: str, theta: np.ndarray) -> list[str]:
