@@ -102,7 +102,7 @@ def test_what_worsens_a_measured_flux_is_learned_again_with_other_limits(tmp_pat
     monkeypatch.setattr(MdplLoss, "of", classmethod(seen))
     outcome = calibrate(twin_experiment(method="mdpl", verify=True), tmp_path / "out")
     assert set(pd.read_csv(tmp_path / "out" / "verification.csv")["round"]) == {0, 1}
-    assert any("passed its audit" in note and "after 0 further trainings" in note for note in outcome.notes)
+    assert any("passed its audit" in note and "after 1 further training" in note for note in outcome.notes)
     # Both guards first, then what led there alone.
     *first, again = asked
     assert len(first) == 2 and all(limits is None for limits in first)

@@ -30,7 +30,7 @@ from tilth.surrogates.land_model import SurrogateLandModel
 NEAR_MEMBERS = 48
 """Members around the learned parameters that a verification runs, and that further training learns from."""
 AUDIT_MEMBERS = 16
-"""The same where the surrogate passed its audit the round before, and something was learned again only."""
+"""The same where the surrogate passed its audit the round before."""
 NEAR_SPREAD = 0.1
 """Their standard deviation, as a fraction of each parameter's range."""
 
@@ -83,11 +83,11 @@ def learn_through(
     """Learns through the surrogate of ``method``, verified as the preset or the experiment says.
 
     A verification runs the land model with what was learned and with members around it. Where the surrogate
-    fails its audit there, it is trained further and learned through again; where it passes and a site's own
-    parameters worsen a measured flux nevertheless, they are learned again with what is known by then of how
-    far the surrogate is from the land model about those fluxes (:mod:`tilth.pipeline.promises`). Of all
-    rounds and the ``start`` [site, param], and where sites have their own parameters the way between, the one
-    counts whose run of the land model the ``judge`` finds best.
+    fails its audit there, it is trained further and learned through again. So it is where it passes and a
+    site's own parameters worsen a measured flux nevertheless, with what is known by then of how far the
+    surrogate is from the land model about those fluxes (:mod:`tilth.pipeline.promises`). Of all rounds and
+    the ``start`` [site, param], and where sites have their own parameters the way between, the one counts
+    whose run of the land model the ``judge`` finds best.
 
     ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
     checkpoints; members are appended to the store of the ensemble, or to a copy where others share it.
@@ -114,7 +114,7 @@ def learn_through(
         if number == rounds or (verdict is not False and not broken):
             notes.append(_verification_note(verdict, trainings))
             break
-        if verdict is False:
+        if verdict is False or broken:
             trainings, learned_from = trainings + 1, members
             surrogate = trained(
                 experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
