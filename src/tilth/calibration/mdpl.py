@@ -27,7 +27,7 @@ from tilth.calibration.guard import MILD, STEEP
 from tilth.calibration.mdpl_loss import MdplLoss, MdplNetwork, WindowSurrogate, alike, guarded_at_start
 from tilth.calibration.mdpl_watch import Watch
 from tilth.calibration.mdpl_windows import MdplSource
-from tilth.calibration.parts import Part, on_devices, part_of_checkpoint
+from tilth.calibration.parts import on_devices, part_of_checkpoint
 from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
 from tilth.networks.training import TrainingSettings, train
 
@@ -89,19 +89,14 @@ class Mdpl(AbstractCalibrator):
         ways = list(itertools.product(_from_each_point(problem), guards))
         header = {"method": repr(self), "key": np.asarray(jax.random.key_data(key)).tolist()}
 
-        def training(number: int) -> Part[_Trained]:
-            begun, guard = ways[number]
+        def training(number: int, told: Progress | None) -> _Trained:
             own = part_of_checkpoint(checkpoint, number, len(ways))
-
-            def trained(told: Progress | None) -> _Trained:
-                return self._trained(
-                    network, begun, guard, source, key=train_key, header=header, checkpoint=own, progress=told
-                )
-
-            return trained
+            return self._trained(
+                network, *ways[number], source, key=train_key, header=header, checkpoint=own, progress=told
+            )
 
         numbers = range(len(ways)) if self.only is None else [self.only]
-        found = on_devices([training(number) for number in numbers], progress)
+        found = on_devices(training, numbers, progress)
         losses = [one.watch.loss for one in found]
         place = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
         best = found[place]

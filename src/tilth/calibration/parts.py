@@ -15,9 +15,8 @@ import jax
 
 from tilth.calibration.base import Progress
 
+Task = TypeVar("Task")
 Answer = TypeVar("Answer")
-Part = Callable[[Progress | None], Answer]
-"""What is told to whom it may concern while it works, and answered."""
 
 
 def part_of_checkpoint(checkpoint: Path | None, number: int, parts: int) -> Path | None:
@@ -27,15 +26,17 @@ def part_of_checkpoint(checkpoint: Path | None, number: int, parts: int) -> Path
     return Path(checkpoint).with_name(f"{Path(checkpoint).stem}-{number}{Path(checkpoint).suffix}")
 
 
-def on_devices(parts: Sequence[Part[Answer]], progress: Progress | None = None) -> list[Answer]:
-    """What each of some parts of equal length answers; as many work side by side as there are devices.
+def on_devices(
+    work: Callable[[Task, Progress | None], Answer], tasks: Sequence[Task], progress: Progress | None = None
+) -> list[Answer]:
+    """What ``work`` makes of each task, parts of equal length; as many go side by side as there are devices.
 
     A part finds its device to be JAX's default one. Progress is that of all parts together. Where one fails,
     or the whole is interrupted, the others end when they tell of their progress next, and no other begins.
     """
-    if len(parts) == 1:
-        return [parts[0](progress)]
-    together, free = _Together(progress, len(parts)), SimpleQueue[jax.Device]()
+    if len(tasks) == 1:
+        return [work(tasks[0], progress)]
+    together, free = _Together(progress, len(tasks)), SimpleQueue[jax.Device]()
     for device in jax.local_devices():
         free.put(device)
 
@@ -44,14 +45,14 @@ def on_devices(parts: Sequence[Part[Answer]], progress: Progress | None = None) 
         device = free.get()
         try:
             with jax.default_device(device):
-                answer = parts[number](lambda *news: together.tell(number, *news))
+                answer = work(tasks[number], lambda *news: together.tell(number, *news))
             together.finish(number)
             return answer
         finally:
             free.put(device)
 
     with ThreadPoolExecutor(free.qsize(), thread_name_prefix="part") as pool:
-        waiting = [pool.submit(on_device, number) for number in range(len(parts))]
+        waiting = [pool.submit(on_device, number) for number in range(len(tasks))]
         try:
             wait(waiting, return_when=FIRST_EXCEPTION)
         finally:

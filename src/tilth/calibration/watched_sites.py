@@ -22,7 +22,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
 from tilth.calibration.mdpl import Mdpl
-from tilth.calibration.parts import Part, on_devices, part_of_checkpoint
+from tilth.calibration.parts import on_devices, part_of_checkpoint
 from tilth.calibration.rules import AbstractParameterRule, Averaged, Reach
 
 REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -56,17 +56,12 @@ class WatchedAtSites(AbstractCalibrator):
         """The mean rule; see :meth:`AbstractCalibrator.solve`. ``ValueError`` for a single site."""
         groups = _dealt(problem, self.groups)
 
-        def learning(number: int) -> Part[Result]:
-            group, own = groups[number], part_of_checkpoint(checkpoint, number, len(groups))
+        def learned(number: int, told: Progress | None) -> Result:
+            own = part_of_checkpoint(checkpoint, number, len(groups))
+            watched = problem.watched_at(groups[number])
+            return self.method.solve(watched, jax.random.fold_in(key, number), checkpoint=own, progress=told)
 
-            def learned(told: Progress | None) -> Result:
-                return self.method.solve(
-                    problem.watched_at(group), jax.random.fold_in(key, number), checkpoint=own, progress=told
-                )
-
-            return learned
-
-        found = on_devices([learning(number) for number in range(len(groups))], progress)
+        found = on_devices(learned, range(len(groups)), progress)
         ends = [result.status for result in found]
         status = Status.SUCCEEDED if any(end.gained for end in ends) else Status.NO_GAIN
         rules = tuple(result.rule for result in found)
@@ -92,9 +87,8 @@ class WatchedAtSites(AbstractCalibrator):
         for group, rule in zip(groups, rules, strict=True):
             offsets = np.asarray(problem.mapping.offsets(rule(problem.sites)[0]))
             cases = np.array(REACHES)[:, None, None] * offsets
-            found[:, list(group)] = self.method.relative_losses(problem.watched_at(group), cases)[
-                :, list(group)
-            ]
+            losses = self.method.relative_losses(problem.watched_at(group), cases)
+            found[:, list(group)] = losses[:, list(group)]
         return found
 
 

@@ -40,7 +40,7 @@ class Again:
     """What is known from the rounds before where something is learned again.
 
     What the surrogate may make of guarded fluxes by name (:mod:`tilth.pipeline.promises`), and which of the
-    ways of learning through the same surrogate led there, None for another surrogate.
+    ways of learning led there; None tries all of them again.
     """
 
     allowances: Mapping[str, Float[np.ndarray, " site"]]
@@ -114,13 +114,12 @@ def learn_through(
         if number == rounds or (verdict is not False and not broken):
             notes.append(_verification_note(verdict, trainings))
             break
-        if verdict is False or broken:
-            trainings, learned_from = trainings + 1, members
-            surrogate = trained(
-                experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
-                members=members, round_number=number + 1, favoured=designed, start=surrogate,
-            )  # fmt: skip
-            histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
+        trainings, learned_from = trainings + 1, members
+        surrogate = trained(
+            experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
+            members=members, round_number=number + 1, favoured=designed, start=surrogate,
+        )  # fmt: skip
+        histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
         count = min(NEAR_MEMBERS if verdict is False else AUDIT_MEMBERS, designed)
         known = _allowed(judge, surrogate, store, judged, sites) if broken else again.allowances
         again = Again(known, None if verdict is False else results[-1].way)
