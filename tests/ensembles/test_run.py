@@ -153,6 +153,15 @@ def test_members_are_added_to_a_store(tmp_path) -> None:
     assert tally.calls == [3, 2]
 
 
+def test_members_that_are_added_are_not_filled_up_to_the_batches_of_the_design(tmp_path) -> None:
+    sites, more = small_sites(1, 1), sobol(SPACE, 12, 0)
+    tally = Tally()
+    run_ensemble(Counting(tally=tally), more[:8], sites, tmp_path / "e", chunk=4)
+    run_ensemble(Counting(tally=tally), more[:10], sites, tmp_path / "e", chunk=4)
+    store = run_ensemble(Counting(tally=tally), more, sites, tmp_path / "e", chunk=4)
+    assert tally.calls == [4, 4, 2, 2] and store.parts == (8, 2, 2) and store.done.all()
+
+
 def test_groups_of_sites_waste_little_padding() -> None:
     assert [list(group) for group in groups_by_length([5, 5, 5])] == [[0, 1, 2]]
     # Eleven years among records of one to three: the long one alone, the others padded by a quarter at most.

@@ -173,8 +173,9 @@ class Result(eqx.Module):
     """What was learned: the ``rule`` is the best one seen on what chooses.
 
     ``closure_factor`` [-] is what the simulation of each site was multiplied by in the loss, if learned.
-    ``passed`` are physical parameters on the way there, for a judge who knows more than what chose. Of
-    several trainings that a method tries, the one with the number ``way`` led there.
+    ``passed`` are physical parameters on the way there, and those that other trainings led to, for a judge
+    who knows more than what chose. Of several trainings that a method tries, the one with the number ``way``
+    led there.
     """
 
     rule: AbstractParameterRule

@@ -101,7 +101,8 @@ class Mdpl(AbstractCalibrator):
         place = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
         best = found[place]
         learned = best.watch.network
-        passed = np.concatenate([one.watch.passed for one in found])
+        others = [one.watch.thetas(one.watch.network)[None] for one in found if one is not best]
+        passed = np.concatenate([best.watch.passed, *others])
         return Result(
             rule=self._rule(best.problem, learned.generator, encoder),
             status=_status(best, found[0].watch.start),

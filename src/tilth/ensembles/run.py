@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import equinox as eqx
@@ -70,11 +70,7 @@ def run_ensemble(
         some = sites if len(group) == len(sites.records) else _chosen(sites, group)
         pending = np.flatnonzero(~done[:, group].all(axis=1))
         most = chunk or members_at_once(some)
-        # Batches of a design of several have one size, so that a resumed one has the same round-off.
-        size = -(-total // -(-total // most)) if total > most else len(pending)
-        for start in range(0, len(pending), max(size, 1)):
-            members = pending[start : start + size]
-            padded = np.pad(members, (0, size - len(members)), mode="edge")
+        for members, padded in _batches(pending, [total] if store is None else store.parts, most):
             result = model.run(jnp.asarray(thetas[padded][:, group]), some)
             if store is None:
                 store = _created(path, model, thetas, sites, result)
@@ -86,6 +82,19 @@ def run_ensemble(
     if store is None:
         raise ValueError("an ensemble needs at least one member, got none")
     return store
+
+
+def _batches(pending: np.ndarray, parts: Sequence[int], most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The ``pending`` members in batches of ``most`` at most, as they are and filled up to run.
+
+    Batches of a part of several have one size, so that a resumed one has the same round-off.
+    """
+    for end, count in zip(np.cumsum(parts), parts, strict=True):
+        those = pending[(pending >= end - count) & (pending < end)]
+        size = -(-count // -(-count // most)) if count > most else len(those)
+        for start in range(0, len(those), max(size, 1)):
+            members = those[start : start + size]
+            yield members, np.pad(members, (0, size - len(members)), mode="edge")
 
 
 def members_at_once(sites: Sites) -> int:

@@ -100,6 +100,7 @@ class EnsembleStore:
                 "space": _plain(provenance.space),
                 "sites": dict(provenance.sites),
                 "lengths": [int(n) for n in lengths],
+                "parts": [members],
                 **(attributes or {}),
             }
         )
@@ -165,6 +166,11 @@ class EnsembleStore:
         """Whether each member of each site was run without a crash or a value that is not finite."""
         return self._status == SUCCEEDED
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Members that it was created with, and those of each extension."""
+        return tuple(self._group.attrs.get("parts", [len(self.thetas)]))  # type: ignore[arg-type]
+
     def write(self, member: int, site: int, outputs: Mapping[str, np.ndarray], *, succeeded: bool) -> None:
         """Keep one member of one site: its series (padded or not), then its status."""
         length = self.lengths[site]
@@ -177,6 +183,7 @@ class EnsembleStore:
 
     def extend(self, thetas: np.ndarray) -> None:
         """Make room for more members: ``thetas`` [member, site, param] begins with the stored ones."""
+        self._group.attrs["parts"] = [*self.parts, len(thetas) - len(self.thetas)]
         names = ("thetas", "status", *(f"outputs/{name}" for name in self.output_names))
         for name in names[::-1]:
             array = self._group[name]

@@ -38,7 +38,7 @@ from tilth.surrogates.settings import (
 
 THROUGH_SURROGATE: tuple[Method, ...] = ("mdpl", "dpl")
 """Methods that learn through a surrogate: a multi-task one, and a single-task one."""
-DESIGNS = {"quick": ("nested", 256), "paper": ("one-at-a-time", 0)}
+DESIGNS = {"quick": ("nested", 192), "paper": ("one-at-a-time", 0)}
 """Design and members of the ensemble by preset; the paper's has four levels a parameter. ``nested`` draws a
 third of its members over the whole box and the rest around the points of each site where learning may
 begin."""
@@ -67,7 +67,7 @@ UNSEEN_EPOCHS = {"quick": 12, "paper": 200}
 """Epochs of each of its generators by preset; the best ones come early."""
 
 MDPL_TRAINING = {
-    "quick": TrainingSettings(epochs=40, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
+    "quick": TrainingSettings(epochs=20, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
     "paper": TrainingSettings(epochs=2000, windows_per_epoch=2048, batch_size=256, learning_rate=0.005),
 }
 """Training of the generator by preset."""

@@ -115,13 +115,15 @@ def learn_through(
             notes.append(_verification_note(verdict, trainings))
             break
         trainings, learned_from = trainings + 1, members
+        before = _allowed(judge, surrogate, store, judged, sites) if broken else {}
         surrogate = trained(
             experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
             members=members, round_number=number + 1, favoured=designed, start=surrogate,
         )  # fmt: skip
         histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
         count = min(NEAR_MEMBERS if verdict is False else AUDIT_MEMBERS, designed)
-        known = _allowed(judge, surrogate, store, judged, sites) if broken else again.allowances
+        after = _allowed(judge, surrogate, store, judged, sites) if broken else again.allowances
+        known = {flux: np.minimum(before.get(flux, allowed), allowed) for flux, allowed in after.items()}
         again = Again(known, None if verdict is False else results[-1].way)
         results.append(solve(surrogate, number + 1, again))
     result = results[-1]
