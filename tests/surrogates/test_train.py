@@ -69,6 +69,29 @@ def test_an_audit_is_the_same_however_its_members_are_batched(surrogate, store, 
     np.testing.assert_allclose(whole[3].model_std, model.std(), rtol=1e-6)
 
 
+def test_offsets_make_a_surrogate_what_the_model_is_at_one_point(surrogate, store) -> None:
+    member, theta = 3, store.thetas[3]
+    series = [{name: store.series(name, member, site) for name in surrogate.tasks} for site in range(2)]
+    exact = surrogate.exact_at(theta, series, SITES)
+    at_point = exact.run(jnp.asarray(theta)[None], SITES).outputs
+    there = exact.run(jnp.asarray(store.thetas[5])[None], SITES).outputs
+    before = surrogate.run(jnp.asarray(store.thetas[[3, 5]]), SITES).outputs
+    for name in surrogate.tasks:
+        for site, true in enumerate(series):
+            steps = len(true[name])
+            np.testing.assert_allclose(at_point[name][0, site, :steps], true[name], atol=1e-3)
+            # Elsewhere the same series are added.
+            missing = true[name] - before[name][0, site, :steps]
+            assert np.abs(missing).max() > 1.0
+            np.testing.assert_allclose(
+                there[name][0, site, :steps], before[name][1, site, :steps] + missing, atol=1e-3
+            )
+    # Offsets replace those of before, and a failed run of the model gives none.
+    failed = [{name: np.full_like(one[name], np.nan) for name in surrogate.tasks} for one in series]
+    again = exact.exact_at(theta, failed, SITES).run(jnp.asarray(theta)[None], SITES).outputs
+    np.testing.assert_array_equal(again["Qle"][0], before["Qle"][0])
+
+
 def test_gradients_through_the_surrogate_point_as_those_of_the_model(surrogate) -> None:
     def mean_latent_heat(model):
         return lambda theta: jnp.mean(

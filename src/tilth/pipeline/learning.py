@@ -108,9 +108,9 @@ def _solved(
     again: Again | None = None,
 ) -> Result:
     problem, solver = problem_of(experiment, model, records), calibrator(experiment, method)
-    if again is not None and again.allowances and isinstance(solver, Mdpl):
-        rows = np.stack([again.allowances[name] for name in problem.guarded.variables])
-        solver = dataclasses.replace(solver, allowance=rows, only=again.way)
+    if again is not None and isinstance(solver, Mdpl):
+        rows = [again.allowances[name] for name in problem.guarded.variables if again.allowances]
+        solver = dataclasses.replace(solver, allowance=np.stack(rows) if rows else None, only=again.way)
     stage = f"{method}-{round_number}" if round_number else method
     key = jax.random.fold_in(learning_key(experiment, method, Sites.of(records)), 2)
     with place.stopwatch.stage(method):

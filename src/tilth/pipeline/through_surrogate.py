@@ -27,10 +27,10 @@ from tilth.surrogates.audit import NEAR_LIMIT, AuditRow, audit_surrogate, compar
 from tilth.surrogates.guard import Position, TrainingRegion
 from tilth.surrogates.land_model import SurrogateLandModel
 
-NEAR_MEMBERS = 48
-"""Members around the learned parameters that a verification runs, and that further training learns from."""
 AUDIT_MEMBERS = 16
-"""The same where the surrogate passed its audit the round before."""
+"""Members at and around the learned parameters that a verification runs."""
+MORE_MEMBERS = 32
+"""Members around them that are run too where a surrogate is trained further."""
 NEAR_SPREAD = 0.1
 """Their standard deviation, as a fraction of each parameter's range."""
 
@@ -39,8 +39,8 @@ NEAR_SPREAD = 0.1
 class Again:
     """What is known from the rounds before where something is learned again.
 
-    What the surrogate may make of guarded fluxes by name (:mod:`tilth.pipeline.promises`), and which of the
-    ways of learning led there; None tries all of them again.
+    What the surrogate, exact at what was learned last, may make of guarded fluxes by name
+    (:mod:`tilth.pipeline.promises`), and which of the ways of learning led there; None tries all again.
     """
 
     allowances: Mapping[str, Float[np.ndarray, " site"]]
@@ -83,49 +83,53 @@ def learn_through(
     """Learns through the surrogate of ``method``, verified as the preset or the experiment says.
 
     A verification runs the land model with what was learned and with members around it. Where the surrogate
-    fails its audit there, it is trained further and learned through again. So it is where it passes and a
-    site's own parameters worsen a measured flux nevertheless, with what is known by then of how far the
-    surrogate is from the land model about those fluxes (:mod:`tilth.pipeline.promises`). Of all rounds and
-    the ``start`` [site, param], and where sites have their own parameters the way between, the one counts
-    whose run of the land model the ``judge`` finds best.
+    fails its audit there, it is trained further and learned through again. Where it passes and a site's own
+    parameters worsen a measured flux nevertheless, it is learned through again as it is. Either time the
+    surrogate is made exact at what was learned before, and knows how far it is from the land model at the
+    start (:mod:`tilth.pipeline.promises`). Of all rounds and the ``start`` [site, param], and where sites
+    have their own parameters the way between, the one counts whose run of the land model the ``judge`` finds
+    best.
 
     ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
     checkpoints; members are appended to the store of the ensemble, or to a copy where others share it.
     """
     rounds = verifications(experiment)
     store, designed = ensemble(experiment, land, sites, place, to_extend=rounds > 0)
-    members, count = designed, min(NEAR_MEMBERS, designed)
+    members, near = designed, max(min(AUDIT_MEMBERS, designed), 3)
     surrogate = trained(experiment, method, store, sites, place, key=key, members=members)
     histories = [history_table(surrogate)]
-    again, trainings = Again({}), 0
-    results = [solve(surrogate, 0, again)]
+    trainings, seed = 0, experiment.seed + 2_000_003
+    results = [solve(surrogate, 0, Again({}))]
     audits: list[pd.DataFrame] = []
     notes: list[str] = []
     judged, learned_from = [start], designed
     while rounds:
         number = len(audits)
         judged.append(np.asarray(results[-1].rule(sites)[0], float))
-        store, more = _with_near(experiment, land, store, members, judged, sites, place, count)
-        rows = audit_surrogate(surrogate, store, sites, members=range(members, more))
-        audits.append(audit_frame(rows, round=number, members_trained=members))
+        points = [judged[-1], start, *near_design(land.space, judged[-1], near - 2, seed + members)]
+        store = _extended(store, land, members, points, sites, place)
+        rows = audit_surrogate(surrogate, store, sites, members=range(members, members + near))
+        audits.append(audit_frame(rows, round=number, members_trained=learned_from))
         verdict = passed(rows, NEAR_LIMIT)
-        members = more
+        members += near
         broken = experiment.pooling == "site" and judge.speaks(store, judged[-1], start)
         if number == rounds or (verdict is not False and not broken):
             notes.append(_verification_note(verdict, trainings))
             break
-        trainings, learned_from = trainings + 1, members
-        before = _allowed(judge, surrogate, store, judged, sites) if broken else {}
-        surrogate = trained(
-            experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
-            members=members, round_number=number + 1, favoured=designed, start=surrogate,
-        )  # fmt: skip
-        histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
-        count = min(NEAR_MEMBERS if verdict is False else AUDIT_MEMBERS, designed)
-        after = _allowed(judge, surrogate, store, judged, sites) if broken else again.allowances
-        known = {flux: np.minimum(before.get(flux, allowed), allowed) for flux, allowed in after.items()}
+        if verdict is False:
+            points = list(near_design(land.space, judged[-1], min(MORE_MEMBERS, designed), seed + members))
+            store = _extended(store, land, members, points, sites, place)
+            members += len(points)
+            trainings, learned_from = trainings + 1, members
+            surrogate = trained(
+                experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
+                members=members, round_number=number + 1, favoured=designed, start=surrogate,
+            )  # fmt: skip
+            histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
+        exact = _exact(surrogate, store, judged[-1], sites)
+        known = _allowed(judge, exact, store, judged, sites)
         again = Again(known, None if verdict is False else results[-1].way)
-        results.append(solve(surrogate, number + 1, again))
+        results.append(solve(exact, number + 1, again))
     result = results[-1]
     if len(judged) > 1:
         result, note = best_round(results, judge, store, judged, sites)
@@ -191,27 +195,32 @@ def optimum_note(
     )
 
 
-def _with_near(
-    experiment: Experiment,
-    land: AbstractLandModel,
+def _extended(
     store: EnsembleStore,
+    land: AbstractLandModel,
     members: int,
-    judged: Sequence[np.ndarray],
+    points: Sequence[np.ndarray],
     sites: Sites,
     place: Workplace,
-    count: int,
-) -> tuple[EnsembleStore, int]:
-    """The store with ``count`` members after its first ``members``, and how many it has then.
-
-    The first two are the last and the first of ``judged`` [site, param], the others lie around the last.
-    """
+) -> EnsembleStore:
+    """The store with ``points`` [site, param] after its first ``members``, if there are no others."""
     stored = store.thetas
-    if len(stored) < members + count:
-        near = near_design(land.space, judged[-1], count, experiment.seed + 2_000_003 + members)
-        stored = np.concatenate([stored[:members], judged[-1][None], judged[0][None], near[: count - 2]])
+    if len(stored) < members + len(points):
+        stored = np.concatenate([stored[:members], np.stack(points)])
     with place.stopwatch.stage("verification"):
-        path = Path(store.path)
-        return run_ensemble(land, stored, sites, path, progress=place.progress), members + count
+        return run_ensemble(land, stored, sites, Path(store.path), progress=place.progress)
+
+
+def _exact(
+    surrogate: SurrogateLandModel, store: EnsembleStore, learned: np.ndarray, sites: Sites
+) -> SurrogateLandModel:
+    """The surrogate, exact at what was ``learned`` [site, param], a member of the store."""
+    member = store.member(learned)
+    series = [
+        {task: store.series(task, member, site) for task in surrogate.tasks}
+        for site in range(len(sites.records))
+    ]
+    return surrogate.exact_at(store.thetas[member], series, sites)
 
 
 def _allowed(
