@@ -43,7 +43,7 @@ DESIGNS = {"quick": ("nested", 192), "paper": ("one-at-a-time", 0)}
 third of its members over the whole box and the rest around the points of each site where learning may
 begin."""
 VERIFICATIONS = {"quick": 2, "paper": 0}
-"""Most further trainings of a surrogate by preset where an experiment does not say whether to verify."""
+"""Most times that is learned again by preset where an experiment does not say whether to verify."""
 MOST_VERIFICATIONS = 3
 """Most of them where it says so."""
 NESTED_SPREAD = 0.2
@@ -172,7 +172,7 @@ def _generator(experiment: Experiment) -> GeneratorSettings:
 
 
 def verifications(experiment: Experiment) -> int:
-    """Most further trainings of a surrogate that fails its audit near the optimum; none: no verification."""
+    """How often is learned again at most where a surrogate did not hold near the optimum; none: no audit."""
     if experiment.verify is None:
         return VERIFICATIONS[experiment.preset]
     return MOST_VERIFICATIONS if experiment.verify else 0
