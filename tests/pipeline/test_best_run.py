@@ -91,7 +91,7 @@ def test_the_best_of_the_rounds_pays_the_penalty_too(slope, best, tmp_path):
     judged = [START, theta(0.4), GOAL]
     results = [learned(there) for there in judged[1:]]
     store = run_ensemble(Line(slope=slope), np.stack(judged), SITES, tmp_path / "store.zarr")
-    result, (note,) = best_round(results, JUDGE, store, judged, SITES)
+    result, (note,) = best_round(results, JUDGE, store, judged)
     np.testing.assert_allclose(result.rule(SITES)[0], judged[best])
     assert f"round {best} counts" in note
 
@@ -100,5 +100,5 @@ def test_where_every_run_fails_the_first_round_is_left_to_the_way_back(tmp_path)
     judged = [START, theta(0.4), GOAL]
     store = run_ensemble(Line(fall=np.nan), np.stack(judged), SITES, tmp_path / "store.zarr")
     results = [learned(there) for there in judged[1:]]
-    result, _ = best_round(results, JUDGE, store, judged, SITES)
+    result, _ = best_round(results, JUDGE, store, judged)
     assert result is results[0]

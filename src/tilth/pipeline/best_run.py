@@ -52,15 +52,15 @@ class Judge:
         """Loss on what chooses, with the penalty; NaN for a failed run [-]."""
         return error_of_choice(self.targets, store, member, site) + self.penalty(store, member, start, site)
 
-    def speaks(
+    def mean_loss(
         self,
         store: EnsembleStore,
         learned: Float[np.ndarray, "site param"],
         start: Float[np.ndarray, "site param"],
-    ) -> bool:
-        """Whether a guarded flux of any site has a larger error with what was ``learned`` than at first."""
+    ) -> float:
+        """Mean over the sites of the loss of a stored run with what was ``learned`` [-]."""
         runs = store.member(learned), store.member(start)
-        return any(not self.penalty(store, *runs, site) <= 0.0 for site in range(learned.shape[0]))
+        return float(np.mean([self.loss(store, *runs, site) for site in range(learned.shape[0])]))
 
     def penalty(self, store: EnsembleStore, member: int, start: int, site: int) -> float:
         """What guarded fluxes cost whose error on the calibration part exceeds that of ``start`` [-]."""
@@ -81,17 +81,13 @@ def best_round(
     judge: Judge,
     store: EnsembleStore,
     judged: Sequence[np.ndarray],
-    sites: Sites,
 ) -> tuple[Result, list[str]]:
     """The result whose run of the land model is best.
 
     The first of ``judged`` [site, param] is the start, the others are what was learned in each round; the
     first of these where every run of them failed.
     """
-    start, every = store.member(judged[0]), range(len(sites.names))
-    losses = [
-        np.mean([judge.loss(store, store.member(theta), start, site) for site in every]) for theta in judged
-    ]
+    losses = [judge.mean_loss(store, theta, judged[0]) for theta in judged]
     best = int(np.argmin(np.nan_to_num(losses[1:], nan=np.inf)))
     told = ", ".join(f"{loss:.3f}" for loss in losses[1:])
     note = (

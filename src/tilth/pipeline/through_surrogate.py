@@ -31,6 +31,8 @@ AUDIT_MEMBERS = 16
 """Members at and around the learned parameters that a verification runs."""
 MORE_MEMBERS = 32
 """Members around them that are run too where a surrogate is trained further."""
+LEAST_GAIN = 0.01
+"""What a round must take off the land model's loss for another one to follow where the surrogate passed."""
 NEAR_SPREAD = 0.1
 """Their standard deviation, as a fraction of each parameter's range."""
 
@@ -83,12 +85,11 @@ def learn_through(
     """Learns through the surrogate of ``method``, verified as the preset or the experiment says.
 
     A verification runs the land model with what was learned and with members around it. Where the surrogate
-    fails its audit there, it is trained further and learned through again. Where it passes and a site's own
-    parameters worsen a measured flux nevertheless, it is learned through again as it is. Either time the
-    surrogate is made exact at what was learned before, and knows how far it is from the land model at the
-    start (:mod:`tilth.pipeline.promises`). Of all rounds and the ``start`` [site, param], and where sites
-    have their own parameters the way between, the one counts whose run of the land model the ``judge`` finds
-    best.
+    fails its audit there, it is trained further. Then it is learned through again, made exact at the best of
+    what was learned before, with what is known of how far it is from the land model at the start
+    (:mod:`tilth.pipeline.promises`); so it is until the preset's rounds are over, or the surrogate passes and
+    another round did not make it better. Of all rounds and the ``start`` [site, param], and where sites have
+    their own parameters the way between, the one counts whose run of the land model the ``judge`` finds best.
 
     ``audit_members`` over the box are shown in the report, a few unless given. Everything goes on from its
     checkpoints; members are appended to the store of the ensemble, or to a copy where others share it.
@@ -112,8 +113,9 @@ def learn_through(
         audits.append(audit_frame(rows, round=number, members_trained=learned_from))
         verdict = passed(rows, NEAR_LIMIT)
         members += near
-        broken = experiment.pooling == "site" and judge.speaks(store, judged[-1], start)
-        if number == rounds or (verdict is not False and not broken):
+        losses = [judge.mean_loss(store, learned, start) for learned in judged[1:]]
+        better = not number or losses[-1] < (1.0 - LEAST_GAIN) * min(losses[:-1])
+        if number == rounds or (verdict is not False and not better):
             notes.append(_verification_note(verdict, trainings))
             break
         if verdict is False:
@@ -126,13 +128,14 @@ def learn_through(
                 members=members, round_number=number + 1, favoured=designed, start=surrogate,
             )  # fmt: skip
             histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
-        exact = _exact(surrogate, store, judged[-1], sites)
-        known = _allowed(judge, exact, store, judged, sites)
+        best = judged[1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))]
+        exact = _exact(surrogate, store, best, sites)
+        known = _allowed(judge, exact, store, [best, start], sites)
         again = Again(known, None if verdict is False else results[-1].way)
         results.append(solve(exact, number + 1, again))
     result = results[-1]
     if len(judged) > 1:
-        result, note = best_round(results, judge, store, judged, sites)
+        result, note = best_round(results, judge, store, judged)
         notes += note
         if experiment.pooling == "site":
             result, note = best_on_the_way(
@@ -227,11 +230,11 @@ def _allowed(
     judge: Judge,
     surrogate: SurrogateLandModel,
     store: EnsembleStore,
-    judged: Sequence[np.ndarray],
+    points: Sequence[np.ndarray],
     sites: Sites,
 ) -> dict[str, Float[np.ndarray, " site"]]:
-    """What the surrogate may make of guarded fluxes, by the last and the first of ``judged``."""
-    both = np.stack([judged[-1], judged[0]])
+    """What the surrogate may make of guarded fluxes, by two ``points``, what was learned and the start."""
+    both = np.stack(points)
     predicted = surrogate.run(jnp.asarray(both, sites.step.dtype), sites).outputs
     return allowances(judge.guard, predicted, store, [store.member(theta) for theta in both])
 
