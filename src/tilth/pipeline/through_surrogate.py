@@ -96,8 +96,8 @@ def learn_through(
     """
     rounds = verifications(experiment)
     store, designed = ensemble(experiment, land, sites, place, to_extend=rounds > 0)
-    members, near = designed, max(min(AUDIT_MEMBERS, designed), 3)
-    surrogate = trained(experiment, method, store, sites, place, key=key, members=members)
+    grown, near = _Growing(store, land, sites, place, designed), max(min(AUDIT_MEMBERS, designed), 3)
+    surrogate = trained(experiment, method, store, sites, place, key=key, members=designed)
     histories = [history_table(surrogate)]
     trainings, seed = 0, experiment.seed + 2_000_003
     results = [solve(surrogate, 0, Again({}))]
@@ -107,25 +107,24 @@ def learn_through(
     while rounds:
         number = len(audits)
         judged.append(np.asarray(results[-1].rule(sites)[0], float))
-        points = [judged[-1], start, *near_design(land.space, judged[-1], near - 2, seed + members)]
-        store = _extended(store, land, members, points, sites, place)
-        rows = audit_surrogate(surrogate, store, sites, members=range(members, members + near))
+        around_it = near_design(land.space, judged[-1], near - 2, seed + grown.members)
+        numbers = grown.add([judged[-1], start, *around_it])
+        store = grown.store
+        rows = audit_surrogate(surrogate, store, sites, members=numbers)
         audits.append(audit_frame(rows, round=number, members_trained=learned_from))
         verdict = passed(rows, NEAR_LIMIT)
-        members += near
         losses = [judge.mean_loss(store, learned, start) for learned in judged[1:]]
-        better = not number or losses[-1] < (1.0 - LEAST_GAIN) * min(losses[:-1])
+        better = not number or losses[-1] < (1.0 - LEAST_GAIN) * np.nanmin([np.inf, *losses[:-1]])
         if number == rounds or (verdict is not False and not better):
             notes.append(_verification_note(verdict, trainings))
             break
         if verdict is False:
-            points = list(near_design(land.space, judged[-1], min(MORE_MEMBERS, designed), seed + members))
-            store = _extended(store, land, members, points, sites, place)
-            members += len(points)
-            trainings, learned_from = trainings + 1, members
+            more = min(MORE_MEMBERS, designed)
+            grown.add(list(near_design(land.space, judged[-1], more, seed + grown.members)))
+            store, learned_from, trainings = grown.store, grown.members, trainings + 1
             surrogate = trained(
                 experiment, method, store, sites, place, key=jax.random.fold_in(key, number + 1),
-                members=members, round_number=number + 1, favoured=designed, start=surrogate,
+                members=learned_from, round_number=number + 1, favoured=designed, start=surrogate,
             )  # fmt: skip
             histories.append(history_table(surrogate, f"surrogate, round {number + 1}"))
         best = judged[1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))]
@@ -139,7 +138,7 @@ def learn_through(
         notes += note
         if experiment.pooling == "site":
             result, note = best_on_the_way(
-                result, judge, store, start, sites, land=land, members=members, place=place
+                result, judge, store, start, sites, land=land, members=grown.members, place=place
             )
             notes += note
     with place.stopwatch.stage("audit"):
@@ -198,20 +197,26 @@ def optimum_note(
     )
 
 
-def _extended(
-    store: EnsembleStore,
-    land: AbstractLandModel,
-    members: int,
-    points: Sequence[np.ndarray],
-    sites: Sites,
-    place: Workplace,
-) -> EnsembleStore:
-    """The store with ``points`` [site, param] after its first ``members``, if there are no others."""
-    stored = store.thetas
-    if len(stored) < members + len(points):
-        stored = np.concatenate([stored[:members], np.stack(points)])
-    with place.stopwatch.stage("verification"):
-        return run_ensemble(land, stored, sites, Path(store.path), progress=place.progress)
+@dataclasses.dataclass
+class _Growing:
+    """An ensemble that a verification adds to: its store may hold more than the first ``members``."""
+
+    store: EnsembleStore
+    land: AbstractLandModel
+    sites: Sites
+    place: Workplace
+    members: int
+
+    def add(self, points: Sequence[np.ndarray]) -> range:
+        """Numbers of the next members, ``points`` [site, param] unless they were run before."""
+        stored, numbers = self.store.thetas, range(self.members, self.members + len(points))
+        if len(stored) < numbers.stop:
+            stored = np.concatenate([stored[: self.members], np.stack(points)])
+        path, progress = Path(self.store.path), self.place.progress
+        with self.place.stopwatch.stage("verification"):
+            self.store = run_ensemble(self.land, stored, self.sites, path, progress=progress)
+        self.members = numbers.stop
+        return numbers
 
 
 def _exact(
