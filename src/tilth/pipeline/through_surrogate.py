@@ -41,7 +41,7 @@ NEAR_SPREAD = 0.1
 class Again:
     """What is known from the rounds before where something is learned again.
 
-    What the surrogate, exact at what was learned last, may make of guarded fluxes by name
+    What the surrogate, exact at the best so far, may make of guarded fluxes by name
     (:mod:`tilth.pipeline.promises`), and which of the ways of learning led there; None tries all again.
     """
 
