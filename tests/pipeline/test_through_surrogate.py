@@ -9,7 +9,7 @@ import tilth.pipeline.land_model
 from bucket_tower import BucketTower, twin_experiment
 from tilth.calibration.mdpl_loss import MdplLoss
 from tilth.ensembles.store import EnsembleStore
-from tilth.pipeline import presets, through_surrogate
+from tilth.pipeline import presets, through_surrogate, verification
 from tilth.pipeline.best_run import FRACTIONS, Judge
 from tilth.pipeline.calibrate import calibrate
 from tilth.pipeline.experiment import run_experiment
@@ -79,7 +79,7 @@ def test_verification_appends_members_until_it_gives_up(tmp_path, monkeypatch):
 
 
 def test_verification_stops_where_the_surrogate_passes_and_nothing_gets_better(tmp_path, monkeypatch):
-    monkeypatch.setattr(through_surrogate, "NEAR_LIMIT", 1e3)
+    monkeypatch.setattr(verification, "NEAR_LIMIT", 1e3)
     monkeypatch.setattr(Judge, "mean_loss", lambda *_: 1.0)  # nothing gets better
     outcome = calibrate(twin_experiment(method="dpl", verify=True), tmp_path / "out")
     assert set(pd.read_csv(tmp_path / "out" / "verification.csv")["round"]) == {0, 1}
@@ -94,7 +94,7 @@ def test_verification_stops_where_the_surrogate_passes_and_nothing_gets_better(t
 
 def test_what_was_learned_is_learned_again_through_a_surrogate_that_is_exact_there(tmp_path, monkeypatch):
     monkeypatch.setattr(presets, "MOST_VERIFICATIONS", 1)
-    monkeypatch.setattr(through_surrogate, "NEAR_LIMIT", 1e3)
+    monkeypatch.setattr(verification, "NEAR_LIMIT", 1e3)
     asked, original = [], MdplLoss.of.__func__
 
     def seen(cls, *given, allowance=None, **choices):
@@ -125,7 +125,7 @@ def test_methods_of_a_site_share_their_ensemble_and_extend_copies(tmp_path, monk
         return store, members
 
     monkeypatch.setattr(through_surrogate, "ensemble", counted)
-    monkeypatch.setattr(through_surrogate, "NEAR_LIMIT", 1e3)  # no further training
+    monkeypatch.setattr(verification, "NEAR_LIMIT", 1e3)  # no further training
     run_experiment(twin_experiment(method=["mdpl", "dpl"], verify=verify), tmp_path / "out")
     assert found == [0, 8]
     assert not list((tmp_path / "out" / "checkpoints").rglob("*.zarr"))

@@ -29,7 +29,8 @@ from tilth.pipeline.land_model import (
     starting_points,
 )
 from tilth.pipeline.presets import THROUGH_SURROGATE, calibrator
-from tilth.pipeline.through_surrogate import Again, Learning, learn_through
+from tilth.pipeline.through_surrogate import Learning, learn_through
+from tilth.pipeline.verification import Again
 from tilth.pipeline.workplace import Workplace
 from tilth.surrogates.land_model import SurrogateLandModel
 

@@ -31,7 +31,7 @@ from tilth.pipeline.progress import Progress, numbered
 from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.sites import read_sites
 from tilth.pipeline.surrogate import box_ensemble
-from tilth.pipeline.through_surrogate import near_design
+from tilth.pipeline.verification import near_design
 from tilth.pipeline.workplace import Workplace
 from tilth.report.html import write_report
 from tilth.surrogates.audit import BOX_LIMIT, NEAR_LIMIT, AuditRow, audit_surrogate

@@ -54,15 +54,17 @@ def in_lanes(
     width = devices * GROUP_BYTES // state.canopy_water.dtype.itemsize
     count = column.settings.step.shape[0]
     column, state, series = jax.tree.map(np.asarray, (column, state, forcing))
+    order = np.argsort(column.settings.source, kind="stable")
     parts = []
     for begin in range(0, count, width):
-        members = np.minimum(np.arange(begin, begin + width), count - 1)
+        members = order[np.minimum(np.arange(begin, begin + width), count - 1)]
         own, start = jax.tree.map(lambda a, members=members: a[..., members], (column, state))
         driving = jax.tree.map(lambda a, of=own.settings.source: a[:, of], series)
         parts.append(_through_time(own, start, driving, options, names, devices))
-    outputs = {name: np.concatenate([of[name] for of, _ in parts], axis=-1)[..., :count] for name in names}
+    back = np.argsort(order)
+    outputs = {name: np.concatenate([of[name] for of, _ in parts], axis=-1)[..., back] for name in names}
     last = jax.tree.map(
-        lambda *ends: jnp.asarray(np.concatenate(ends, axis=-1)[..., :count]), *(s for _, s in parts)
+        lambda *ends: jnp.asarray(np.concatenate(ends, axis=-1)[..., back]), *(s for _, s in parts)
     )
     return outputs, last
 
