@@ -138,19 +138,25 @@ def of_classes(*classes):
 
 
 def test_each_class_goes_as_far_as_serves_its_sites():
-    problem = problem_of(of_classes("woodland", "woodland", "cultivation", "evergreen"))
-    best_at = {"woodland": 1.5, "cultivation": 0.0, "evergreen": 1.0}
-    wanted = np.array([best_at[record.attributes.plant_class] for record in problem.sites.records])
+    problem = problem_of(of_classes(*["woodland", "cultivation", "grassland"] * 2, "evergreen"))
+    best_at = {"woodland": 1.5, "cultivation": 0.0, "grassland": 1.0}
+    lonely = {"evergreen": 0.0}  # one site does not speak for its class, only for all together
+    classes = [record.attributes.plant_class for record in problem.sites.records]
+    wanted = np.array([{**best_at, **lonely}[name] for name in classes])
     losses = 1.0 + (np.array(REACHES)[:, None] - wanted) ** 2
     # One site of a class would go further, but not as gladly.
-    losses[:, 1] = 1.0 + 0.01 * (np.array(REACHES) - 2.0) ** 2
-    losses[REACHES.index(1.25), 3] = np.nan
+    losses[:, 3] = 1.0 + 0.01 * (np.array(REACHES) - 2.0) ** 2
+    losses[REACHES.index(1.25), 2] = np.nan
     reach = best_reach(problem, losses)
     assert dict(reach.classes) == best_at
-    new = Sites.of(of_classes("cultivation", "grassland", "woodland"))
+    assert 0.0 < reach.elsewhere < 1.0
+    new = Sites.of(of_classes("cultivation", "evergreen", "woodland"))
     assert reach.of(new).tolist() == [0.0, reach.elsewhere, 1.5]
     # Nothing lost and nothing gained: the start.
     assert dict(best_reach(problem, np.ones_like(losses)).classes) == dict.fromkeys(best_at, 0.0)
+    # A site of which nothing is known does not count as one.
+    losses[:, 0] = np.nan
+    assert "woodland" not in dict(best_reach(problem, losses).classes)
 
 
 def test_sites_that_are_left_out_say_how_far_their_class_goes():

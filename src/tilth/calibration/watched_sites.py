@@ -8,7 +8,7 @@ the bagging of Breiman (1996, doi:10.1007/BF00058655).
 
 How far from its start a site goes then is a matter of its class. What serves forests may not serve crops: the
 sites of a class, each with the rule that it was left out of, say which multiple of the offsets is best for
-them, from nothing to more than the prior lets a generator dare.
+them, from nothing to more than the prior lets a generator dare. One site does not speak for its class.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,8 @@ from tilth.calibration.rules import AbstractParameterRule, Averaged, Reach
 
 REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Multiples of a rule's offsets that the sites of a class choose from."""
+LEAST_SITES = 2
+"""Sites of a class that can tell how far its others should go; those of a smaller class go as far as all."""
 
 
 class WatchedAtSites(AbstractCalibrator):
@@ -93,17 +95,21 @@ class WatchedAtSites(AbstractCalibrator):
 
 
 def best_reach(problem: Problem, losses: Float[np.ndarray, "reach site"]) -> Reach:
-    """The multiple of least mean loss for each class, and for all sites together; the least of several."""
+    """The multiple of least mean loss for each class, and for all sites together; the least of several.
+
+    None for a class with fewer than :data:`LEAST_SITES` whose loss is known.
+    """
     classes = np.array([record.attributes.plant_class for record in problem.sites.records])
+    known = np.isfinite(losses[0])
 
     def best(sites: np.ndarray) -> float:
-        known = losses[:, sites & np.isfinite(losses[0])]
-        mean = np.where(np.isfinite(known).all(axis=1), known.mean(axis=1), np.inf) if known.size else [0.0]
+        mean = np.where(np.isfinite(losses[:, sites]).all(axis=1), losses[:, sites].mean(axis=1), np.inf)
         return REACHES[int(np.argmin(mean))]
 
+    told = [name for name in np.unique(classes) if (known & (classes == name)).sum() >= LEAST_SITES]
     return Reach(
-        tuple((str(name), best(classes == name)) for name in np.unique(classes)),
-        best(np.ones(len(classes), bool)),
+        tuple((str(name), best(known & (classes == name))) for name in told),
+        best(known) if known.any() else 0.0,
     )
 
 

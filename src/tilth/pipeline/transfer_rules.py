@@ -95,9 +95,9 @@ class Lessons:
         notes = [*learned.notes, *self._guarded(name, theta)]
         if isinstance(rule, Averaged) and (reach := float(rule.reach.of(seen)[0])) != 1.0:
             plant_class = left_out.attributes.plant_class
-            notes.append(
-                f"the other sites of its class ({plant_class}) go {reach:g} times as far as the rule"
-            )
+            known = plant_class in dict(rule.reach.classes)
+            who = f"the other sites of its class ({plant_class})" if known else "all other sites together"
+            notes.append(f"{who} go {reach:g} times as far as the rule")
         return Theta(theta, [f"without {name}: {note}" for note in notes])
 
     def _guarded(self, site: str, theta: np.ndarray) -> list[str]:
