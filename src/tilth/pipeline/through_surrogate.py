@@ -74,7 +74,7 @@ def learn_through(
     result = solve(surrogate, 0, Again({}))
     notes: list[str] = []
     growing = GrowingEnsemble(store, land, sites, place, designed)
-    verification = Verification(experiment, method, sites, place, key, judge, growing, surrogate, [start])
+    verification = Verification(experiment, method, key, judge, growing, surrogate, [start])
     if rounds:
         result, notes = _verified(verification, solve, result, rounds)
         if experiment.pooling == "site":
@@ -129,7 +129,7 @@ def _verified(
     """The best of the first ``result`` and those of at most ``rounds`` more, and what to say of it."""
     results = [result]
     for number in range(rounds + 1):
-        verification.audit(np.asarray(results[-1].rule(verification.sites)[0], float))
+        verification.audit(np.asarray(results[-1].rule(verification.ensemble.sites)[0], float))
         if number == rounds or verification.enough():
             break
         exact, again = verification.next_round(results[-1].way)

@@ -28,10 +28,10 @@ AUDIT_MEMBERS = 16
 """Members at and around the learned parameters that a verification runs."""
 MORE_MEMBERS = 32
 """Members around them that are run too where a surrogate is trained further."""
-LEAST_GAIN = 0.01
-"""What a round must take off the land model's loss for another one to follow where the surrogate passed."""
 NEAR_SPREAD = 0.1
 """Their standard deviation, as a fraction of each parameter's range."""
+LEAST_GAIN = 0.01
+"""What a round must take off the land model's loss for another one to follow where the surrogate passed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,25 +52,24 @@ class Verification:
 
     ``members`` of the ensemble were designed, the surrogate was trained on the first ``trained_on``.
     ``judged`` [site, param] are the start and what was learned in each round; each round has a table of
-    ``audits`` and one of the land model's ``losses``. ``histories`` are training curves.
+    ``audits`` and one of the land model's ``losses``, the last one the ``verdict``. ``histories`` are the
+    training curves of the first training and of the ``trainings`` that followed.
     """
 
     experiment: Experiment
     method: Method
-    sites: Sites
-    place: Workplace
     key: PRNGKeyArray
     judge: Judge
     ensemble: "GrowingEnsemble"
     surrogate: SurrogateLandModel
     judged: list[np.ndarray]
+    losses: list[float] = dataclasses.field(default_factory=list)
+    audits: list[pd.DataFrame] = dataclasses.field(default_factory=list)
+    verdict: bool | None = None
+    trainings: int = 0
 
     def __post_init__(self) -> None:
         self.members = self.trained_on = self.ensemble.members
-        self.trainings = 0
-        self.verdict: bool | None = None
-        self.losses: list[float] = []
-        self.audits: list[pd.DataFrame] = []
         self.histories = [history_table(self.surrogate)]
 
     def audit(self, learned: np.ndarray) -> None:
@@ -79,7 +78,7 @@ class Verification:
         members = max(min(AUDIT_MEMBERS, self.members), 3)
         self.judged.append(learned)
         numbers = self.ensemble.add([learned, start, *self._around(learned, members - 2)])
-        rows = audit_surrogate(self.surrogate, self.ensemble.store, self.sites, members=numbers)
+        rows = audit_surrogate(self.surrogate, self.ensemble.store, self.ensemble.sites, members=numbers)
         self.audits.append(audit_frame(rows, round=number, members_trained=self.trained_on))
         self.verdict = passed(rows, NEAR_LIMIT)
         self.losses.append(self.judge.mean_loss(self.ensemble.store, learned, start))
@@ -99,7 +98,7 @@ class Verification:
         if failed:
             self._train_further()
         best = self.judged[1 + int(np.argmin(np.nan_to_num(self.losses, nan=np.inf)))]
-        exact = _exact(self.surrogate, self.ensemble.store, best, self.sites)
+        exact = self._exact(best)
         return exact, Again(self._allowed(exact, [best, self.judged[0]]), None if failed else way)
 
     @property
@@ -119,7 +118,7 @@ class Verification:
         self.ensemble.add(list(self._around(self.judged[-1], min(MORE_MEMBERS, self.members))))
         self.trained_on, self.trainings = self.ensemble.members, self.trainings + 1
         self.surrogate = trained(
-            self.experiment, self.method, self.ensemble.store, self.sites, self.place,
+            self.experiment, self.method, self.ensemble.store, self.ensemble.sites, self.ensemble.place,
             key=jax.random.fold_in(self.key, number), members=self.trained_on, round_number=number,
             favoured=self.members, start=self.surrogate,
         )  # fmt: skip
@@ -130,12 +129,26 @@ class Verification:
         seed = self.experiment.seed + 2_000_003 + self.ensemble.members
         return near_design(self.ensemble.land.space, learned, count, seed)
 
+    def _exact(self, learned: np.ndarray) -> SurrogateLandModel:
+        """The surrogate, exact at what was ``learned`` [site, param], a member of the ensemble."""
+        store, sites = self.ensemble.store, self.ensemble.sites
+        member = store.member(learned)
+        series = [
+            {task: store.series(task, member, site) for task in self.surrogate.tasks}
+            for site in range(len(sites.records))
+        ]
+        return self.surrogate.exact_at(store.thetas[member], series, sites)
+
     def _allowed(
-        self, surrogate: SurrogateLandModel, points: Sequence[np.ndarray]
+        self, exact: SurrogateLandModel, points: Sequence[np.ndarray]
     ) -> dict[str, Float[np.ndarray, " site"]]:
-        """What it may make of guarded fluxes, by two ``points``, what was learned and the start."""
-        both, store = np.stack(points), self.ensemble.store
-        predicted = surrogate.run(jnp.asarray(both, self.sites.step.dtype), self.sites).outputs
+        """What the ``exact`` surrogate may make of guarded fluxes.
+
+        By two ``points`` [site, param], what was learned and the start.
+        """
+        store, sites = self.ensemble.store, self.ensemble.sites
+        both = np.stack(points)
+        predicted = exact.run(jnp.asarray(both, sites.step.dtype), sites).outputs
         return allowances(self.judge.guard, predicted, store, [store.member(theta) for theta in both])
 
 
@@ -174,15 +187,3 @@ def audit_frame(rows: Sequence[AuditRow], **facts: object) -> pd.DataFrame:
     return pd.DataFrame(
         [{**facts, **dataclasses.asdict(r), **{share: getattr(r, share) for share in shares}} for r in rows]
     )
-
-
-def _exact(
-    surrogate: SurrogateLandModel, store: EnsembleStore, learned: np.ndarray, sites: Sites
-) -> SurrogateLandModel:
-    """The surrogate, exact at what was ``learned`` [site, param], a member of the store."""
-    member = store.member(learned)
-    series = [
-        {task: store.series(task, member, site) for task in surrogate.tasks}
-        for site in range(len(sites.records))
-    ]
-    return surrogate.exact_at(store.thetas[member], series, sites)

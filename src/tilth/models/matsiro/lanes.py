@@ -47,8 +47,9 @@ def in_lanes(
 ) -> tuple[dict[str, np.ndarray], State]:
     """Outputs ``[time, ..., column]`` of the given names, on the host, and the last state.
 
-    The code is the same whatever the numbers of columns, sources and steps and the outputs asked for. Not to
-    be differentiated.
+    Columns of one source share groups, since a group waits for its slowest at every step. The code is the
+    same whatever the numbers of columns, sources and steps and the outputs asked for. Not to be
+    differentiated.
     """
     devices = jax.local_device_count()
     width = devices * GROUP_BYTES // state.canopy_water.dtype.itemsize
