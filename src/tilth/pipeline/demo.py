@@ -82,7 +82,7 @@ def demonstration(seed: int = 0) -> Experiment:
                 "surrogate-hidden": 32,
                 "surrogate-epochs": 6,
                 "generator-epochs": 25,
-                "direct-iterations": 16,
+                "direct-iterations": 12,
             },
         },
         "the demonstration",
