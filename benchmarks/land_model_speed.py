@@ -145,10 +145,10 @@ def timed(run) -> tuple[float, float]:
 
 def in_process(case: Case) -> dict[str, float]:
     """The measurement in a fresh process, with the flags of the ``tilth`` command."""
-    from tilth.models.matsiro.lanes import LOOPS_OF_ONE_KERNEL
+    from tilth.pipeline.compiled_code import xla_flags
 
     command = [sys.executable, __file__, "--case", json.dumps(dataclasses.asdict(case))]
-    environment = {"XLA_FLAGS": LOOPS_OF_ONE_KERNEL, **os.environ}
+    environment = {"XLA_FLAGS": xla_flags(), **os.environ}
     finished = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if finished.returncode:
         raise SystemExit(finished.stderr)

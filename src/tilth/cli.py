@@ -320,16 +320,16 @@ def _fail(message: str, code: int) -> None:
 
 
 def _configure(dtype: str) -> None:
-    """Sets precision, one JAX device a core, fast runs of few columns and a cache of compiled code.
+    """Sets precision, one JAX device a core, flags of XLA and a cache of compiled code.
 
     All before the backend starts; flags of XLA that the user has set stay as they are.
     """
     import jax
 
-    from tilth.models.matsiro.lanes import LOOPS_OF_ONE_KERNEL
+    from tilth.pipeline.compiled_code import xla_flags
     from tilth.pipeline.side_by_side import usable_cores
 
-    os.environ.setdefault("XLA_FLAGS", LOOPS_OF_ONE_KERNEL)
+    os.environ.setdefault("XLA_FLAGS", xla_flags())
 
     if jax.config.values["jax_compilation_cache_dir"] is None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilth" / "jax"

@@ -3,8 +3,17 @@
 import jax
 import jax.numpy as jnp
 
+from tilth.models.matsiro.lanes import in_one_kernel
 from tilth.pipeline import compiled_code
-from tilth.pipeline.compiled_code import forget_old_code
+from tilth.pipeline.compiled_code import LESS_OPTIMISED, forget_old_code, xla_flags
+
+
+def test_code_for_accelerators_is_optimised(monkeypatch):
+    for plugins, less in (([], True), (["a GPU's"], False)):
+        monkeypatch.setattr(compiled_code, "entry_points", lambda group, found=plugins: found)
+        monkeypatch.setenv("XLA_FLAGS", xla_flags())
+        assert in_one_kernel()
+        assert (LESS_OPTIMISED in xla_flags()) == less
 
 
 def test_code_is_forgotten_where_there_are_many_maps(tmp_path, monkeypatch):
