@@ -9,7 +9,7 @@ import jax
 from tilth.models.matsiro.lanes import LOOPS_OF_ONE_KERNEL
 
 LESS_OPTIMISED = "--xla_backend_optimization_level=1"
-"""Code that is compiled in four fifths of the time and on CPUs runs as fast."""
+"""Code that is compiled in four fifths of the time and on CPUs runs no slower."""
 
 MOST_MAPS = 20_000
 """Memory maps of the process above which code is forgotten; Linux allows 65 530 (vm.max_map_count)."""
