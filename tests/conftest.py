@@ -1,8 +1,8 @@
 """Every test runs in float64 on two host devices, with strict promotion and checked array types.
 
 Tests compile much and run it for moments, so XLA's older emitter of code is used and its code is not
-optimised, which takes half the time to compile and more to run. ``XLA_FLAGS=`` (set, and empty) tests the
-code that users get.
+optimised, which takes half the time to compile and more to run. ``XLA_FLAGS=`` (set, and empty) tests code
+as XLA makes it by default, the flags of ``tilth.pipeline.compiled_code.xla_flags`` that of the commands.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Compiled code is forgotten where a process has many memory maps, and only there."""
+"""Flags of XLA, and code that is forgotten where a process has many memory maps, and only there."""
 
 import jax
 import jax.numpy as jnp
