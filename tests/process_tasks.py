@@ -3,7 +3,7 @@
 import os
 import time
 
-from tilth.pipeline.side_by_side import usable_cores
+from tilth.pipeline.side_by_side import Processes, side_by_side, usable_cores
 
 
 def told_square(number, progress):
@@ -32,6 +32,15 @@ def leaves_a_mark(folder, progress):
 
 def killed(number, progress):
     os._exit(9)
+
+
+def outlasts(folder, progress):
+    (folder / str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def begins_what_outlasts(folder):
+    list(side_by_side(outlasts, [folder] * 2, Processes(2)))
 
 
 def prepare():

@@ -1,10 +1,21 @@
+import multiprocessing
 import os
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from process_tasks import cores_of, double_precision, failing, killed, leaves_a_mark, prepare, told_square
+from process_tasks import (
+    begins_what_outlasts,
+    cores_of,
+    double_precision,
+    failing,
+    killed,
+    leaves_a_mark,
+    prepare,
+    told_square,
+)
 from tilth.config_files import experiment
 from tilth.pipeline.experiment import run_experiment
 from tilth.pipeline.kinds import runner
@@ -45,6 +56,23 @@ def test_after_a_failure_only_what_has_begun_is_finished(tmp_path):
         list(side_by_side(leaves_a_mark, [tmp_path / str(n) for n in range(8)], Processes(2)))
     done = {path.name for path in tmp_path.iterdir()}
     assert "1" in done and "7" not in done
+
+
+def until(true):
+    end = time.monotonic() + 30
+    while not true() and time.monotonic() < end:
+        time.sleep(0.1)
+    return true()
+
+
+@several
+def test_processes_end_with_the_one_that_began_them(tmp_path):
+    parent = multiprocessing.get_context("spawn").Process(target=begins_what_outlasts, args=(tmp_path,))
+    parent.start()
+    assert until(lambda: len(list(tmp_path.iterdir())) == 2)
+    parent.kill()
+    parent.join()
+    assert until(lambda: not any(os.path.exists(f"/proc/{path.name}") for path in tmp_path.iterdir()))
 
 
 def test_as_many_processes_as_cores_at_most():

@@ -3,6 +3,7 @@
 import dataclasses
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -57,6 +58,7 @@ def side_by_side(
 
     With several processes ``work``, tasks and answers are pickled. Where a task fails, those that have begun
     are finished and no other is begun; its error is raised. Raises ``OSError`` where a process is killed.
+    Where this process is killed, those that it began end too.
     """
     if processes.count == 1 or len(tasks) < 2:
         for task in tasks:
@@ -93,11 +95,20 @@ def _begin(shares: Any, said: Any, prepare: Callable[[], None] | None) -> None:
     """Sets a process up: its cores, where it tells its progress, and what else it needs."""
     global _said
     _said = said
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     share = shares.get()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, share)
     if prepare is not None:
         prepare()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that began it has ended, however it did."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _do(work: Callable[[Task, Progress | None], Answer], task: Task) -> Answer:
