@@ -37,6 +37,8 @@ HEADINGS = (
 WIDTHS = (8, 10, 9, 8, 11, 8, 10, 10, 6, 12)
 FIRST_STEP = 90 * 48
 STEPS_A_YEAR = 365 * 48
+STEPS_A_PIECE = 5 * 48
+"""``Matsiro.run`` fills a record up to whole pieces of five days."""
 REPETITIONS = 3
 
 
@@ -176,8 +178,8 @@ def report(case: Case) -> float:
 
 
 def steps_for(columns: int, scale: float) -> int:
-    """Whole days that take seconds: two months of a column, five days of thousands."""
-    return 48 * max(2, round(scale * min(60.0, max(5.0, 15000.0 / columns))))
+    """Whole pieces of a run that take seconds: two months of a column, five days of thousands."""
+    return STEPS_A_PIECE * max(1, round(scale * min(12.0, max(1.0, 3000.0 / columns))))
 
 
 def main() -> None:
