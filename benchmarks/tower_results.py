@@ -2,10 +2,11 @@
 
     python benchmarks/tower_results.py DIR... [--peers PEERS.csv] [--not-in-means SITE...]
 
-``DIR`` are folders of `tilth calibrate`, or experiments with a folder ``sites``; the methods of a site stand
-side by side. Prints Markdown, as in docs/results.md: half-hourly RMSE (bias, R) of Qle and Qh with n for the
-whole record and both parts, the gain over default with its 90 % interval from 7-day blocks, means over sites
-of RMSE and of the relative gain, and RMSE of observed Rnet and Qg, those that end a gain in bold.
+``DIR`` are folders of `tilth calibrate`, or experiments, of which an interrupted one has what it finished;
+the methods of a site stand side by side. Prints Markdown, as in docs/results.md: half-hourly RMSE (bias, R)
+of Qle and Qh with n for the whole record and both parts, the gain over default with its 90 % interval from
+7-day blocks, means over sites of RMSE and of the relative gain, and RMSE of observed Rnet and Qg, those that
+end a gain in bold.
 """
 
 import argparse
@@ -31,7 +32,11 @@ def folders(paths: Iterable[Path]) -> list[Path]:
     """Folders that hold a simulation, those of experiments included."""
     found = []
     for path in paths:
-        inside = sorted((path / "sites").glob("*/simulation.nc"))
+        inside = [
+            file
+            for pattern in ("sites/*/simulation.nc", "checkpoints/finished/*/*/simulation.nc")
+            for file in sorted(path.glob(pattern))
+        ]
         found += [file.parent for file in inside] if inside else [path]
     return found
 

@@ -38,6 +38,17 @@ def test_missing_files_are_named_together(folder):
         read_run(folder)
 
 
+def test_an_interrupted_experiment_says_what_it_has_finished(tmp_path):
+    for site in ("A", "B"):
+        run = tmp_path / "checkpoints" / "finished" / f"{site}-direct" / f"{site}-direct"
+        run.mkdir(parents=True)
+        (run / "run.json").touch()
+    with pytest.raises(
+        ValueError, match=r"--resume .*one of the 2 runs that it has finished, such as .*A-direct$"
+    ):
+        read_run(tmp_path)
+
+
 def test_facts_without_a_site(folder):
     write_facts(folder / "run.json", {"method": "direct"})
     with pytest.raises(ValueError, match=r"must have the keys method and site.*got method; run"):

@@ -99,6 +99,7 @@ def read_run(folder: Path) -> RunContents:
         raise ValueError(
             f"{folder} lacks {', '.join(missing)}: expected a folder that `tilth simulate` or "
             "`tilth calibrate` finished writing; run it again, with --resume where it was interrupted"
+            f"{_finished_so_far(folder)}"
         )
     facts = read_facts(folder / "run.json")
     site = facts.get("site")
@@ -133,6 +134,12 @@ def read_run(folder: Path) -> RunContents:
         audit=optional("audit.csv", AUDIT_COLUMNS),
         peers=optional("peers.csv", PEER_COLUMNS),
     )
+
+
+def _finished_so_far(folder: Path) -> str:
+    """The end of a sentence that says what an interrupted experiment has finished; empty where nothing."""
+    runs = sorted(path.parent for path in (folder / "checkpoints" / "finished").glob("*/*/run.json"))
+    return f", or give one of the {len(runs)} runs that it has finished, such as {runs[0]}" if runs else ""
 
 
 def site_folders(folder: Path) -> list[Path]:
