@@ -20,6 +20,7 @@ from tilth.evaluation.metrics import bias, correlation, rmse
 from tilth.evaluation.peers import read_peer_scores
 from tilth.evaluation.significance import block_bootstrap
 from tilth.evaluation.simulation_file import Simulation, read_simulation
+from tilth.report.contents import finished_folders, site_folders
 from tilth.report.verdict import GUARDS, TARGETS, WORSENED
 
 DEFAULTS = {"default": "default", "site": "default_site"}
@@ -32,12 +33,7 @@ def folders(paths: Iterable[Path]) -> list[Path]:
     """Folders that hold a simulation, those of experiments included."""
     found = []
     for path in paths:
-        inside = [
-            file
-            for pattern in ("sites/*/simulation.nc", "checkpoints/finished/*/*/simulation.nc")
-            for file in sorted(path.glob(pattern))
-        ]
-        found += [file.parent for file in inside] if inside else [path]
+        found += site_folders(path) or finished_folders(path) or [path]
     return found
 
 

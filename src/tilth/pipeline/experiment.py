@@ -26,12 +26,10 @@ from tilth.pipeline.provenance import Stopwatch, provenance
 from tilth.pipeline.side_by_side import ALONE, Processes, side_by_side
 from tilth.pipeline.sites import read_sites
 from tilth.pipeline.workplace import Workplace
-from tilth.report.contents import read_run, site_folders
+from tilth.report.contents import SITES, read_run, site_folders
 from tilth.report.html import write_report
 from tilth.report.overview import summary_of
 
-SITES = "sites"
-"""Folder of the single sites and methods."""
 TABLES = ("scores.csv", "parameters.csv")
 
 

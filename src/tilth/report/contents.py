@@ -51,6 +51,8 @@ RUNS = ("default", "default_site", "calibrated")
 """Runs that a report can show: defaults of the class, of the site, and what was learned."""
 SITES = "sites"
 """Folder of the single sites inside the folder of a run over several."""
+FINISHED_PARTS = Path("checkpoints", "finished")
+"""Folder of the parts that an interrupted run over several sites has finished, each with its sites."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +101,7 @@ def read_run(folder: Path) -> RunContents:
         raise ValueError(
             f"{folder} lacks {', '.join(missing)}: expected a folder that `tilth simulate` or "
             "`tilth calibrate` finished writing; run it again, with --resume where it was interrupted"
-            f"{_finished_so_far(folder)}"
+            f"{_or_one_of(finished_folders(folder))}"
         )
     facts = read_facts(folder / "run.json")
     site = facts.get("site")
@@ -136,12 +138,18 @@ def read_run(folder: Path) -> RunContents:
     )
 
 
-def _finished_so_far(folder: Path) -> str:
+def _or_one_of(finished: Sequence[Path]) -> str:
     """The end of a sentence that says what an interrupted experiment has finished; empty where nothing."""
-    runs = sorted(path.parent for path in (folder / "checkpoints" / "finished").glob("*/*/run.json"))
-    return f", or give one of the {len(runs)} runs that it has finished, such as {runs[0]}" if runs else ""
+    if not finished:
+        return ""
+    return f", or give one of the {len(finished)} runs that it has finished, such as {finished[0]}"
 
 
 def site_folders(folder: Path) -> list[Path]:
     """Folders of the single sites of a run over several, by name; empty for a run of one site."""
     return sorted(path.parent for path in (folder / SITES).glob("*/run.json"))
+
+
+def finished_folders(folder: Path) -> list[Path]:
+    """Folders of the single runs that an interrupted experiment has finished, by name."""
+    return sorted(path.parent for path in (folder / FINISHED_PARTS).glob("*/*/run.json"))
