@@ -9,9 +9,10 @@ import pandas as pd
 from tilth.config import Experiment
 from tilth.config_files import experiment
 from tilth.evaluation.facts import read_facts
-from tilth.pipeline.experiment import SITES, run_experiment
+from tilth.pipeline.experiment import run_experiment
 from tilth.pipeline.progress import Progress
 from tilth.pipeline.side_by_side import ALONE, Processes
+from tilth.report.contents import SITES
 
 METHODS = ("direct", "mdpl")
 """Methods that the demonstration compares; its scores also hold rows of regressions."""
