@@ -9,7 +9,7 @@ import pytest
 from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
 from tilth.calibration.base import History, Problem, Result, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
-from tilth.calibration.mdpl import Mdpl
+from tilth.calibration.mdpl import Mdpl, RelativeErrors
 from tilth.calibration.rules import Averaged, Shared
 from tilth.calibration.watched_sites import REACHES, WatchedAtSites, best_reach
 from tilth.data.containers import Sites
@@ -137,26 +137,58 @@ def of_classes(*classes):
     ]
 
 
+def unguarded(losses):
+    return RelativeErrors(losses, np.ones((len(losses), 0, losses.shape[1])))
+
+
 def test_each_class_goes_as_far_as_serves_its_sites():
     problem = problem_of(of_classes(*["woodland", "cultivation", "grassland"] * 2, "evergreen"))
     best_at = {"woodland": 1.5, "cultivation": 0.0, "grassland": 1.0}
-    lonely = {"evergreen": 0.0}  # one site does not speak for its class, only for all together
     classes = [record.attributes.plant_class for record in problem.sites.records]
-    wanted = np.array([{**best_at, **lonely}[name] for name in classes])
+    wanted = np.array([{**best_at, "evergreen": 0.0}[name] for name in classes])
     losses = 1.0 + (np.array(REACHES)[:, None] - wanted) ** 2
     # One site of a class would go further, but not as gladly.
     losses[:, 3] = 1.0 + 0.01 * (np.array(REACHES) - 2.0) ** 2
     losses[REACHES.index(1.25), 2] = np.nan
-    reach = best_reach(problem, losses)
+    reach = best_reach(problem, unguarded(losses))
     assert dict(reach.classes) == best_at
-    assert 0.0 < reach.elsewhere < 1.0
+    # One site does not speak for its class: the mean of the others does.
+    assert reach.elsewhere == pytest.approx(2.5 / 3) and reach.anywhere
     new = Sites.of(of_classes("cultivation", "evergreen", "woodland"))
     assert reach.of(new).tolist() == [0.0, reach.elsewhere, 1.5]
     # Nothing lost and nothing gained: the start.
-    assert dict(best_reach(problem, np.ones_like(losses)).classes) == dict.fromkeys(best_at, 0.0)
+    nowhere = best_reach(problem, unguarded(np.ones_like(losses)))
+    assert dict(nowhere.classes) == dict.fromkeys(best_at, 0.0) and not nowhere.anywhere
     # A site of which nothing is known does not count as one.
     losses[:, 0] = np.nan
-    assert "woodland" not in dict(best_reach(problem, losses).classes)
+    assert "woodland" not in dict(best_reach(problem, unguarded(losses)).classes)
+
+
+def test_classes_that_nobody_speaks_for_go_as_far_as_serves_all_sites():
+    problem = problem_of(of_classes("woodland", "cultivation"))
+    losses = 1.0 + (np.array(REACHES)[:, None] - np.array([0.5, 1.0])) ** 2
+    reach = best_reach(problem, unguarded(losses))
+    assert reach.classes == () and 0.5 <= reach.elsewhere <= 1.0
+
+
+def test_twice_at_one_site_and_half_at_another_are_nothing_gained():
+    problem = problem_of(of_classes("woodland", "woodland"))
+    factor = 1.0 + np.array(REACHES)
+    even = np.stack([factor, 1.0 / factor], axis=1)
+    assert best_reach(problem, unguarded(even)).anywhere is False
+    assert best_reach(problem, unguarded(even**[0.9, 1.0])).classes == (("woodland", 2.0),)
+
+
+def test_a_guarded_flux_may_get_worse_at_a_site_but_not_in_the_mean_of_its_class():
+    problem = problem_of(of_classes("woodland", "woodland"))
+    reaches = np.array(REACHES)
+    losses = np.stack([1.0 - 0.2 * reaches, 1.0 - 0.2 * reaches], axis=1)
+    guarded = np.ones((len(reaches), 2, 2))  # of the second flux nothing is measured
+    guarded[:, 1] = np.nan
+    guarded[:, 0, 0], guarded[:, 0, 1] = 1.0 + reaches, 1.0 / (1.0 + reaches)
+    assert best_reach(problem, RelativeErrors(losses, guarded)).classes == (("woodland", 2.0),)
+    guarded[:, 0, 1] = 1.0
+    assert best_reach(problem, RelativeErrors(losses, guarded)).classes == (("woodland", 0.0),)
 
 
 def test_sites_that_are_left_out_say_how_far_their_class_goes():
@@ -177,10 +209,24 @@ def test_sites_that_are_left_out_say_how_far_their_class_goes():
     assert reach["cultivation"] < 0.5 < reach["woodland"]
 
 
-def test_losses_are_relative_to_those_of_the_start():
-    problem = problem_of(alike(3)).watched_at([1])
+def test_errors_are_relative_to_those_of_the_start():
+    sites = Sites.of(alike(3))
+    problem = Problem.of(PerfectSurrogate(), sites, guarded=("Qh",)).watched_at([1])
     truth = np.asarray(SPACE.from_fraction(jnp.asarray(np.tile(POSITIONS, (3, 1)))))
     offsets = np.asarray(problem.mapping.offsets(jnp.asarray(truth)))
-    losses = method().relative_losses(problem, np.array([0.0, 0.5, 1.0])[:, None, None] * offsets)
-    assert losses[0, 1] == 1.0 and 0.0 < losses[2, 1] < losses[1, 1] < 1.0
-    assert np.isnan(losses[:, [0, 2]]).all()
+    errors = method().relative_errors(problem, np.array([0.0, 0.5, 1.0])[:, None, None] * offsets)
+    for of_one in (errors.loss[:, 1], errors.guarded[:, 0, 1]):
+        assert of_one[0] == pytest.approx(1.0) and 0.0 <= of_one[2] < of_one[1] < 1.0
+    assert np.isnan(errors.loss[:, [0, 2]]).all() and np.isnan(errors.guarded[:, :, [0, 2]]).all()
+
+
+def test_without_choosing_the_last_epoch_counts():
+    problem = problem_of(alike(3)).watched_at([2])
+    worse = dataclasses.replace(BRIEF, learning_rate=0.5)
+    rules = [method(training=worse, choosing=choosing) for choosing in (True, False)]
+    chosen, last = (calibrate(problem, rule, key=KEY) for rule in rules)
+    assert chosen.history.validation == pytest.approx(last.history.validation)
+    assert int(np.argmin(chosen.history.validation)) < BRIEF.epochs - 1
+    found = [np.asarray(result.rule(problem.sites)[0]) for result in (chosen, last)]
+    assert not np.allclose(*found) and last.status is Status.SUCCEEDED
+    assert np.allclose(found[1], last.passed[-1])

@@ -11,7 +11,7 @@ trained with a mild guard and one with a steep one.
 import dataclasses
 import itertools
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -32,6 +32,13 @@ from tilth.calibration.rules import AbstractParameterRule, Neural, PerSite
 from tilth.networks.training import TrainingSettings, train
 
 
+class RelativeErrors(NamedTuple):
+    """The loss without penalties and mean square errors of guarded fluxes, in units of the start's."""
+
+    loss: Float[np.ndarray, "case site"]
+    guarded: Float[np.ndarray, "case guarded site"]
+
+
 class Mdpl(AbstractCalibrator):
     """Training of a parameter generator through a surrogate.
 
@@ -47,7 +54,7 @@ class Mdpl(AbstractCalibrator):
     point where learning may begin, the best one is kept. ``allowance`` [guarded, site] multiplies the mean
     square errors that guarded fluxes may have, those of the start, where it is known how far the surrogate
     is from the land model. ``only`` the training of that number is done where it is given, and others are
-    left out.
+    left out. Without ``choosing`` the last epoch counts and not the best one.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -64,6 +71,7 @@ class Mdpl(AbstractCalibrator):
     guards: tuple[float, ...] = eqx.field(static=True, default=(MILD, STEEP))
     allowance: Float[np.ndarray, "guarded site"] | None = None
     only: int | None = eqx.field(static=True, default=None)
+    choosing: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self) -> None:
         if self.drawn_windows < 1 or self.prior < 0 or self.spread_prior < 0:
@@ -105,7 +113,7 @@ class Mdpl(AbstractCalibrator):
         passed = np.concatenate([best.watch.passed, *others])
         return Result(
             rule=self._rule(best.problem, learned.generator, encoder),
-            status=_status(best, found[0].watch.start),
+            status=_status(best, found[0].watch.start if self.choosing else np.inf),
             history=History(best.loss, best.validation),
             closure_factor=None
             if learned.closure is None
@@ -114,24 +122,29 @@ class Mdpl(AbstractCalibrator):
             way=numbers[place],
         )
 
-    def relative_losses(
+    def relative_errors(
         self, problem: Problem, offsets: Float[np.ndarray, "case site free"]
-    ) -> Float[np.ndarray, "case site"]:
-        """The loss that chooses with ``offsets`` of the free parameters, in units of that at the start.
+    ) -> "RelativeErrors":
+        """What chooses, with ``offsets`` of the free parameters, in units of that at the start.
 
         NaN at sites where nothing chooses. Closure factors are one.
         """
         source = self._source(problem)
         loss, batch = MdplLoss.of(problem, _surrogate(problem), 0.0), source.watched()
+        cases, sites = offsets.shape[:2]
         if batch is None:
-            return np.full(offsets.shape[:2], np.nan)
+            nothing = np.full((cases, len(problem.guarded.variables), sites), np.nan)
+            return RelativeErrors(np.full((cases, sites), np.nan), nothing)
         batch = jax.tree.map(jnp.asarray, batch)
 
-        def of(moved: Float[np.ndarray, "site free"]) -> Float[np.ndarray, " site"]:
-            values, present = loss.per_site(problem.mapping.physical(jnp.asarray(moved)), None, batch, STEEP)
-            return np.where(np.asarray(present) > 0.0, np.asarray(values, float), np.nan)
+        def of(moved: Float[np.ndarray, "site free"]) -> tuple[np.ndarray, np.ndarray]:
+            thetas = problem.mapping.physical(jnp.asarray(moved))
+            values, present = loss.per_site(thetas, None, batch, 0.0)
+            there = np.where(np.asarray(present) > 0.0, np.asarray(values, float), np.nan)
+            return there, np.asarray(loss.guarded_errors(thetas, batch), float)
 
-        return np.stack([of(moved) for moved in offsets]) / of(np.zeros_like(offsets[0]))
+        losses, guarded = zip(*(of(moved) for moved in offsets), strict=True)
+        return RelativeErrors(np.stack(losses) / of(np.zeros_like(offsets[0]))[0], np.stack(guarded))
 
     def _source(self, problem: Problem) -> MdplSource:
         """What windows are drawn from."""
@@ -187,7 +200,9 @@ class Mdpl(AbstractCalibrator):
             return np.asarray(self._rule(problem, network.generator, source.encoder)(problem.sites)[0], float)
 
         epochs = self.training.epochs
-        watch = Watch(network, loss, source, checkpoint, identity, thetas=thetas, epochs=epochs)
+        watch = Watch(
+            network, loss, source, checkpoint, identity, thetas=thetas, epochs=epochs, choosing=self.choosing
+        )
         trained = train(
             network,
             loss,

@@ -211,24 +211,38 @@ class MdplLoss(eqx.Module):
             per_site = per_site + self._penalty(series, batch, guard).astype(per_site.dtype)
         return per_site, (number > 0).any(axis=0).astype(per_site.dtype)
 
+    @eqx.filter_jit
+    def guarded_errors(
+        self, thetas: Float[Array, "site param"], batch: MdplBatch
+    ) -> Float[Array, "guarded site"]:
+        """Mean square errors of the guarded fluxes in units of the start's, NaN where nothing is observed."""
+        series = self.surrogate.predict_windows(thetas[batch.site], batch.features)
+        errors, limit = self._squares(series, batch)
+        return jnp.where(limit > 0.0, errors / jnp.where(limit > 0.0, limit, 1.0), jnp.nan)
+
     def _penalty(
         self, series: Float[Array, "batch time task"], batch: MdplBatch, guard: float | Array
     ) -> Float[Array, " site"]:
         """What guarded fluxes cost at each site [-]."""
+        errors, limit = self._squares(series, batch)
+        return excess(errors, limit * self.allowance.astype(limit.dtype), guard)
+
+    def _squares(
+        self, series: Float[Array, "batch time task"], batch: MdplBatch
+    ) -> tuple[Float[Array, "guarded site"], Float[Array, "guarded site"]]:
+        """Sums of the squared errors of the guarded fluxes over the batch, now and at the start."""
 
         def squares(simulated: Array) -> Array:
             error = jnp.where(batch.guarded_counts, simulated - batch.guarded, 0.0)
             return jax.ops.segment_sum((error**2).sum(axis=1).T, batch.site, len(self.unit)).T
 
-        simulated = self._fluxes(series, self.guarded)
-        limit = squares(batch.at_start)
-        return excess(squares(simulated), limit * self.allowance.astype(limit.dtype), guard)
+        return squares(self._fluxes(series, self.guarded)), squares(batch.at_start)
 
     def _fluxes(
         self, series: Float[Array, "batch time task"], names: Sequence[str]
     ) -> Float[Array, "flux time batch"]:
         """Those of the surrogate's fluxes that have these names."""
-        tasks = np.array([self.surrogate.tasks.index(name) for name in names])
+        tasks = np.array([self.surrogate.tasks.index(name) for name in names], int)
         return jnp.transpose(series[..., tasks], (2, 1, 0))
 
 

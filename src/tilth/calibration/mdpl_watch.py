@@ -18,7 +18,7 @@ STAGES = 8
 
 
 class Watch:
-    """The network with the least loss on what chooses, and physical parameters of some epochs.
+    """The network with the least loss on what chooses, or the last one, and parameters of some epochs.
 
     Both lie beside the checkpoint, as ``*.best`` and ``*.passed``. ``thetas`` gives the parameters ``[site,
     param]`` that a network makes, and ``epochs`` is how many there will be.
@@ -34,10 +34,11 @@ class Watch:
         *,
         thetas: Callable[[MdplNetwork], Float[np.ndarray, "site param"]],
         epochs: int,
+        choosing: bool = True,
     ) -> None:
         watched = source.watched()
         self.batch = None if watched is None else jax.tree.map(jnp.asarray, watched)
-        self.evaluate, self.thetas, self.header = loss.watched, thetas, header
+        self.evaluate, self.thetas, self.header, self.choosing = loss.watched, thetas, header, choosing
         self.stages = np.unique(np.geomspace(1, epochs, STAGES).round().astype(int)).tolist()
         self.passed = np.full((len(self.stages), *thetas(network).shape), np.nan)
         self.network = jax.tree.map(lambda leaf: jnp.array(leaf), network)
@@ -60,7 +61,7 @@ class Watch:
     def __call__(self, network: MdplNetwork, epoch: int) -> float:
         """The loss on what chooses after an epoch; the first is number 1."""
         value = self._measured(network)
-        if self.batch is None or value < self.loss:
+        if self._counts(value):
             self.loss = value
             self.network = jax.tree.map(lambda leaf: jnp.array(leaf), network)
             if self.best_file is not None:
@@ -70,6 +71,12 @@ class Watch:
             if self.passed_file is not None:
                 save_arrays(self.passed_file, self.header, self.passed)
         return value
+
+    def _counts(self, value: float) -> bool:
+        """Whether the network with that loss on what chooses takes the place of the one before."""
+        if self.batch is None:
+            return True
+        return value < self.loss if self.choosing else bool(np.isfinite(value))
 
     def _measured(self, network: MdplNetwork) -> float:
         return float("nan") if self.batch is None else float(self.evaluate(network, self.batch))

@@ -85,6 +85,11 @@ class Reach(eqx.Module):
     classes: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
     elsewhere: float = eqx.field(static=True, default=1.0)
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether any site leaves its start."""
+        return any(factor > 0.0 for factor in (*dict(self.classes).values(), self.elsewhere))
+
     def of(self, sites: Sites) -> Float[np.ndarray, " site"]:
         """The factor of each site."""
         known = dict(self.classes)

@@ -1,14 +1,17 @@
-"""Learning a rule for sites never seen: watched at sites that are left out of it in turn.
+"""Learning a rule for sites never seen: sites that are left out of it in turn say how far to trust it.
 
 What is learned at a few sites fits those, and its own loss there does not tell how far to trust it elsewhere.
-So the sites are dealt into groups. For each group a rule is learned at the others, and the epoch counts whose
-loss at the group is least: cross-validation by sites instead of blocks of time (Roberts et al. 2017,
-doi:10.1111/ecog.02881). A site never seen gets the mean of the groups' rules in unconstrained space, as in
-the bagging of Breiman (1996, doi:10.1007/BF00058655).
+So the sites are dealt into groups, and for each group a rule is learned at the others: cross-validation by
+sites instead of blocks of time (Roberts et al. 2017, doi:10.1111/ecog.02881). A site never seen gets the mean
+of the groups' rules in unconstrained space, as in the bagging of Breiman (1996, doi:10.1007/BF00058655).
 
-How far from its start a site goes then is a matter of its class. What serves forests may not serve crops: the
+How far from its start a site goes is a matter of its class. What serves forests may not serve crops: the
 sites of a class, each with the rule that it was left out of, say which multiple of the offsets is best for
-them, from nothing to more than the prior lets a generator dare. One site does not speak for its class.
+them, from nothing to more than the prior lets a generator dare. Losses are compared by their logarithms, so
+that twice at one site and half at another are nothing gained, and measured fluxes guard each other in the
+mean of the class, not at each of its sites: one site whose fluxes do not close, or where the default happens
+to be right, does not forbid what serves the others. One site does not speak for its class; such a class goes
+as far as the others in the mean.
 """
 
 from collections.abc import Sequence
@@ -21,22 +24,25 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
-from tilth.calibration.mdpl import Mdpl
+from tilth.calibration.guard import STEEP
+from tilth.calibration.mdpl import Mdpl, RelativeErrors
 from tilth.calibration.parts import on_devices, part_of_checkpoint
 from tilth.calibration.rules import AbstractParameterRule, Averaged, Reach
 
 REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Multiples of a rule's offsets that the sites of a class choose from."""
 LEAST_SITES = 2
-"""Sites of a class that can tell how far its others should go; those of a smaller class go as far as all."""
+"""Sites of a class that can tell how far its others should go."""
+
+ROUND_OFF = 9
+"""Digits of a cost that count."""
 
 
 class WatchedAtSites(AbstractCalibrator):
-    """What ``method`` learns with each of ``groups`` groups of sites left out to watch it, and their mean.
+    """What ``method`` learns with each of ``groups`` groups of sites left out of it, and their mean.
 
-    Fewer sites than ``groups`` are groups of one; two sites at least are needed. A group at which nothing is
-    better than the start contributes the start. Each class has a :class:`tilth.calibration.rules.Reach` of
-    its own.
+    Fewer sites than ``groups`` are groups of one; two sites at least are needed. Each class has a
+    :class:`tilth.calibration.rules.Reach` of its own.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -64,13 +70,13 @@ class WatchedAtSites(AbstractCalibrator):
             return self.method.solve(watched, jax.random.fold_in(key, number), checkpoint=own, progress=told)
 
         found = on_devices(learned, range(len(groups)), progress)
-        ends = [result.status for result in found]
-        status = Status.SUCCEEDED if any(end.gained for end in ends) else Status.NO_GAIN
         rules = tuple(result.rule for result in found)
-        reach = best_reach(problem, self._losses(problem, groups, rules))
+        reach = best_reach(problem, self._errors(problem, groups, rules))
+        status = Status.SUCCEEDED if reach.anywhere else Status.NO_GAIN
+        failed = Status.NOT_FINITE in [result.status for result in found]
         return Result(
             rule=Averaged(rules, problem.model.space).reaching(reach),
-            status=Status.NOT_FINITE if Status.NOT_FINITE in ends else status,
+            status=Status.NOT_FINITE if failed else status,
             history=History(
                 np.mean([result.history.loss for result in found], axis=0),
                 np.mean([result.history.validation for result in found], axis=0),
@@ -78,39 +84,55 @@ class WatchedAtSites(AbstractCalibrator):
             closure_factor=_closure_factor(groups, found),
         )
 
-    def _losses(
+    def _errors(
         self,
         problem: Problem,
         groups: Sequence[Sequence[int]],
         rules: Sequence[AbstractParameterRule],
-    ) -> Float[np.ndarray, "reach site"]:
-        """Relative loss of each site at multiples of the offsets of the rule that it was left out of."""
-        found = np.full((len(REACHES), len(problem.sites.records)), np.nan)
+    ) -> RelativeErrors:
+        """Errors of each site at multiples of the offsets of the rule that it was left out of."""
+        sites, guarded = len(problem.sites.records), len(problem.guarded.variables)
+        found = RelativeErrors(
+            np.full((len(REACHES), sites), np.nan), np.full((len(REACHES), guarded, sites), np.nan)
+        )
         for group, rule in zip(groups, rules, strict=True):
             offsets = np.asarray(problem.mapping.offsets(rule(problem.sites)[0]))
             cases = np.array(REACHES)[:, None, None] * offsets
-            losses = self.method.relative_losses(problem.watched_at(group), cases)
-            found[:, list(group)] = losses[:, list(group)]
+            errors = self.method.relative_errors(problem.watched_at(group), cases)
+            for all_sites, of_group in zip(found, errors, strict=True):
+                all_sites[..., list(group)] = of_group[..., list(group)]
         return found
 
 
-def best_reach(problem: Problem, losses: Float[np.ndarray, "reach site"]) -> Reach:
-    """The multiple of least mean loss for each class, and for all sites together; the least of several.
+def best_reach(problem: Problem, errors: RelativeErrors) -> Reach:
+    """The multiple among :data:`REACHES` that is best for each class, the least of several.
 
-    None for a class with fewer than :data:`LEAST_SITES` whose loss is known.
+    That is where the mean over its sites of the logarithm of their loss is least, with the steep guard on
+    the mean over them of the logarithm of each guarded flux's mean square error. A class with fewer than
+    :data:`LEAST_SITES` whose loss is known goes as far as the other classes in the mean; if there is none,
+    as is best for all sites together.
     """
     classes = np.array([record.attributes.plant_class for record in problem.sites.records])
-    known = np.isfinite(losses[0])
+    known = np.isfinite(errors.loss[0])
 
     def best(sites: np.ndarray) -> float:
-        mean = np.where(np.isfinite(losses[:, sites]).all(axis=1), losses[:, sites].mean(axis=1), np.inf)
-        return REACHES[int(np.argmin(mean))]
+        cost = _mean_logarithm(errors.loss[:, sites])
+        cost = cost + STEEP * np.maximum(_mean_logarithm(errors.guarded[..., sites]), 0.0).sum(axis=1)
+        whole = np.isfinite(errors.loss[:, sites]).all(axis=1)
+        return REACHES[int(np.argmin(np.where(whole, cost.round(ROUND_OFF), np.inf)))]
 
-    told = [name for name in np.unique(classes) if (known & (classes == name)).sum() >= LEAST_SITES]
-    return Reach(
-        tuple((str(name), best(known & (classes == name))) for name in told),
-        best(known) if known.any() else 0.0,
-    )
+    told = [str(name) for name in np.unique(classes) if (known & (classes == name)).sum() >= LEAST_SITES]
+    reaches = tuple((name, best(known & (classes == name))) for name in told)
+    if reaches:
+        return Reach(reaches, float(np.mean([reach for _, reach in reaches])))
+    return Reach(reaches, best(known) if known.any() else 0.0)
+
+
+def _mean_logarithm(ratios: Float[np.ndarray, "*cases site"]) -> Float[np.ndarray, " *cases"]:
+    """Over the sites where a ratio is known; 0 where none is."""
+    known = np.isfinite(ratios)
+    logarithms = np.log(np.where(known, ratios, 1.0), out=np.full(ratios.shape, -np.inf), where=ratios != 0.0)
+    return logarithms.sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
 
 
 def _dealt(problem: Problem, count: int) -> list[list[int]]:

@@ -63,8 +63,8 @@ surrogate's error; Xie et al. 2025 have none."""
 
 SPREAD_PRIOR = 10.0
 """Weight of the prior on what is particular to a site in a rule for sites never seen."""
-UNSEEN_EPOCHS = {"quick": 12, "paper": 200}
-"""Epochs of each of its generators by preset; the best ones come early."""
+UNSEEN_EPOCHS = {"quick": 40, "paper": 200}
+"""Epochs of each of its generators by preset."""
 
 MDPL_TRAINING = {
     "quick": TrainingSettings(epochs=20, windows_per_epoch=2048, batch_size=256, schedule="cosine"),
@@ -193,6 +193,11 @@ def _watched_at_sites(experiment: Experiment) -> WatchedAtSites:
     training = dataclasses.replace(learner.training, epochs=epochs)
     return WatchedAtSites(
         dataclasses.replace(
-            learner, relative=True, spread_prior=SPREAD_PRIOR, training=training, guards=(MILD,)
+            learner,
+            relative=True,
+            spread_prior=SPREAD_PRIOR,
+            training=training,
+            guards=(MILD,),
+            choosing=False,
         )
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tilth.calibration.rules import Averaged, Neural
+from tilth.calibration.rules import Averaged, Neural, Reach
 from tilth.config import Experiment, Method
 from tilth.config_kinds import Transfer
 from tilth.data.containers import SiteRecord, Sites
@@ -94,10 +94,7 @@ class Lessons:
         theta = np.asarray(rule(seen)[0, 0], float)
         notes = [*learned.notes, *self._guarded(name, theta)]
         if isinstance(rule, Averaged) and (reach := float(rule.reach.of(seen)[0])) != 1.0:
-            plant_class = left_out.attributes.plant_class
-            known = plant_class in dict(rule.reach.classes)
-            who = f"the other sites of its class ({plant_class})" if known else "all other sites together"
-            notes.append(f"{who} go {reach:g} times as far as the rule")
+            notes.append(f"{_who_decided(rule.reach, left_out)} go {reach:.3g} times as far as the rule")
         return Theta(theta, [f"without {name}: {note}" for note in notes])
 
     def _guarded(self, site: str, theta: np.ndarray) -> list[str]:
@@ -125,6 +122,14 @@ class Lessons:
         partial.rename(path)
         shutil.rmtree(place.checkpoints, ignore_errors=True)
         return found
+
+
+def _who_decided(reach: Reach, left_out: SiteRecord) -> str:
+    """Whose sites say how far the one that is left out goes."""
+    plant_class = left_out.attributes.plant_class
+    if plant_class in dict(reach.classes):
+        return f"the other sites of its class ({plant_class})"
+    return "the other classes in the mean" if reach.classes else "all other sites together"
 
 
 def class_mean(
