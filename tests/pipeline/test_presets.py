@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tilth.calibration.direct import Direct
+from tilth.calibration.left_out import LeavingOut
 from tilth.calibration.mdpl import Mdpl
-from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config_files import experiment
 from tilth.data.containers import MEASURED, Observation
 from tilth.data.weather import synthetic_site
@@ -95,13 +95,14 @@ def test_a_generator_sees_fluxes_only_where_it_may():
         assert calibrator(blind, method).generator.read(("Qle", "Qh")) == ()
 
 
-def test_a_network_for_sites_never_seen_is_watched_at_sites():
+def test_a_network_for_sites_never_seen_leaves_sites_out():
     sites = [{"files": [f"{name}_Met.nc"]} for name in "abc"]
     blind = {"pooling": "network", "generator-sees-fluxes": False}
     for method in ("mdpl", "dpl"):
         rule = calibrator(settings(sites=sites, **blind), method)
-        assert isinstance(rule, WatchedAtSites)
+        assert isinstance(rule, LeavingOut)
         assert rule.method.spread_prior == SPREAD_PRIOR and rule.method.relative
+        assert not rule.method.choosing
         assert isinstance(calibrator(settings(sites=sites, pooling="network"), method), Mdpl)
 
 

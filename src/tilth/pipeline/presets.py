@@ -10,8 +10,8 @@ from tilth.calibration.descent import Adam
 from tilth.calibration.direct import Direct
 from tilth.calibration.generator import GeneratorSettings
 from tilth.calibration.guard import MILD
+from tilth.calibration.left_out import LeavingOut
 from tilth.calibration.mdpl import Mdpl
-from tilth.calibration.watched_sites import WatchedAtSites
 from tilth.config import Experiment, Method
 from tilth.data.containers import SiteRecord
 from tilth.ensembles.design import around, latin_hypercube, one_at_a_time, sobol
@@ -157,7 +157,7 @@ def calibrator(experiment: Experiment, method: Method) -> AbstractCalibrator:
     if method in THROUGH_SURROGATE:
         for_sites_never_seen = experiment.pooling == "network" and not experiment.generator_sees_fluxes
         if for_sites_never_seen and len(experiment.sites) > 2:
-            return _watched_at_sites(experiment)
+            return _leaving_out(experiment)
         return _mdpl(experiment, shared)
     steps = experiment.sizes.direct_iterations or DIRECT_STEPS[experiment.preset]
     generator = _generator(experiment) if experiment.pooling == "network" else None
@@ -186,12 +186,12 @@ def _mdpl(experiment: Experiment, shared: bool) -> Mdpl:
     return Mdpl(generator=_generator(experiment), training=training, prior=prior, shared=shared)
 
 
-def _watched_at_sites(experiment: Experiment) -> WatchedAtSites:
+def _leaving_out(experiment: Experiment) -> LeavingOut:
     """A network for sites never seen."""
     learner = _mdpl(experiment, shared=False)
     epochs = experiment.sizes.generator_epochs or UNSEEN_EPOCHS[experiment.preset]
     training = dataclasses.replace(learner.training, epochs=epochs)
-    return WatchedAtSites(
+    return LeavingOut(
         dataclasses.replace(
             learner,
             relative=True,

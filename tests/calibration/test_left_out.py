@@ -9,9 +9,9 @@ import pytest
 from perfect_surrogate import POSITIONS, PerfectSurrogate, observed_record
 from tilth.calibration.base import History, Problem, Result, Status, calibrate
 from tilth.calibration.generator import GeneratorSettings
+from tilth.calibration.left_out import REACHES, LeavingOut, best_reach
 from tilth.calibration.mdpl import Mdpl, RelativeErrors
 from tilth.calibration.rules import Averaged, Shared
-from tilth.calibration.watched_sites import REACHES, WatchedAtSites, best_reach
 from tilth.data.containers import Sites
 from tilth.networks.training import TrainingSettings
 
@@ -62,7 +62,7 @@ def test_fluxes_of_a_site_that_watches_change_the_choice_but_not_what_is_learned
 def test_what_sites_share_is_found_at_a_site_never_seen(tmp_path):
     records = alike(5)
     learner = method(training=TrainingSettings(epochs=30, windows_per_epoch=256, learning_rate=0.02))
-    way = WatchedAtSites(learner, groups=2)
+    way = LeavingOut(learner, groups=2)
     result = calibrate(problem_of(records[:4]), way, key=KEY)
     assert result.status is Status.SUCCEEDED
     unseen = records[4].replace(observations={})
@@ -100,7 +100,7 @@ def test_every_group_watches_once_and_the_mean_counts(tmp_path, second, together
     )
     result = calibrate(
         problem_of(alike(3)),
-        WatchedAtSites(method, groups=2),
+        LeavingOut(method, groups=2),
         key=KEY,
         checkpoint=tmp_path / "mdpl.checkpoint",
         progress=lambda done, total, message: told.append((done, total, message)),
@@ -124,9 +124,9 @@ def test_rules_are_averaged_in_unconstrained_space():
 
 def test_a_single_site_and_too_few_groups_are_refused():
     with pytest.raises(ValueError, match="expected two sites at least, one to learn from"):
-        WatchedAtSites(method()).solve(problem_of(alike(1)), jax.random.key(0))
+        LeavingOut(method()).solve(problem_of(alike(1)), jax.random.key(0))
     with pytest.raises(ValueError, match="groups: expected 2 at least, got 1"):
-        WatchedAtSites(method(), groups=1)
+        LeavingOut(method(), groups=1)
 
 
 def of_classes(*classes):
@@ -176,7 +176,7 @@ def test_twice_at_one_site_and_half_at_another_are_nothing_gained():
     factor = 1.0 + np.array(REACHES)
     even = np.stack([factor, 1.0 / factor], axis=1)
     assert best_reach(problem, unguarded(even)).anywhere is False
-    assert best_reach(problem, unguarded(even**[0.9, 1.0])).classes == (("woodland", 2.0),)
+    assert best_reach(problem, unguarded(even ** [0.9, 1.0])).classes == (("woodland", 2.0),)
 
 
 def test_a_guarded_flux_may_get_worse_at_a_site_but_not_in_the_mean_of_its_class():
@@ -204,7 +204,7 @@ def test_sites_that_are_left_out_say_how_far_their_class_goes():
     problem = Problem.of(PerfectSurrogate(), Sites.of(records), starts=starts)
     learner = method(training=TrainingSettings(epochs=10, windows_per_epoch=256, learning_rate=0.02))
     learner = dataclasses.replace(learner, relative=False, spread_prior=10.0)
-    result = calibrate(problem, WatchedAtSites(learner, groups=2), key=KEY)
+    result = calibrate(problem, LeavingOut(learner, groups=2), key=KEY)
     reach = dict(result.rule.rules[0].reach.classes)
     assert reach["cultivation"] < 0.5 < reach["woodland"]
 

@@ -33,12 +33,11 @@ REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Multiples of a rule's offsets that the sites of a class choose from."""
 LEAST_SITES = 2
 """Sites of a class that can tell how far its others should go."""
-
 ROUND_OFF = 9
 """Digits of a cost that count."""
 
 
-class WatchedAtSites(AbstractCalibrator):
+class LeavingOut(AbstractCalibrator):
     """What ``method`` learns with each of ``groups`` groups of sites left out of it, and their mean.
 
     Fewer sites than ``groups`` are groups of one; two sites at least are needed. Each class has a
