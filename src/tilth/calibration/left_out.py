@@ -6,12 +6,13 @@ sites instead of blocks of time (Roberts et al. 2017, doi:10.1111/ecog.02881). A
 of the groups' rules in unconstrained space, as in the bagging of Breiman (1996, doi:10.1007/BF00058655).
 
 How far from its start a site goes is a matter of its class. What serves forests may not serve crops: the
-sites of a class, each with the rule that it was left out of, say which multiple of the offsets is best for
-them, from nothing to more than the prior lets a generator dare. Losses are compared by their logarithms, so
-that twice at one site and half at another are nothing gained, and measured fluxes guard each other in the
-mean of the class, not at each of its sites: one site whose fluxes do not close, or where the default happens
-to be right, does not forbid what serves the others. One site does not speak for its class; such a class goes
-as far as the others in the mean.
+sites of a class, each with the rule that it was left out of, say which part of the offsets is best for them.
+Losses are compared by their logarithms, so that twice at one site and half at another are nothing gained, and
+a few sites that disagree are not trusted far: what counts is their mean and one standard error more, as in
+the rule of one standard error of Breiman et al. (1984, Classification and Regression Trees, section 3.4.3).
+Measured fluxes guard each other in the mean of the class and not at each of its sites: one whose fluxes do
+not close, or where the default happens to be right, does not forbid what serves the others. One site does
+not speak for its class; such a class goes as far as the others in the mean.
 """
 
 from collections.abc import Sequence
@@ -24,17 +25,19 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tilth.calibration.base import AbstractCalibrator, History, Problem, Progress, Result, Status
-from tilth.calibration.guard import STEEP
+from tilth.calibration.guard import MILD
 from tilth.calibration.mdpl import Mdpl, RelativeErrors
 from tilth.calibration.parts import on_devices, part_of_checkpoint
 from tilth.calibration.rules import AbstractParameterRule, Averaged, Reach
 
-REACHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-"""Multiples of a rule's offsets that the sites of a class choose from."""
+REACHES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Parts of a rule's offsets that the sites of a class choose from."""
 LEAST_SITES = 2
 """Sites of a class that can tell how far its others should go."""
 ROUND_OFF = 9
 """Digits of a cost that count."""
+TINY = 1e-12
+"""Least ratio of errors that is told from none."""
 
 
 class LeavingOut(AbstractCalibrator):
@@ -89,7 +92,7 @@ class LeavingOut(AbstractCalibrator):
         groups: Sequence[Sequence[int]],
         rules: Sequence[AbstractParameterRule],
     ) -> RelativeErrors:
-        """Errors of each site at multiples of the offsets of the rule that it was left out of."""
+        """Errors of each site at parts of the offsets of the rule that it was left out of."""
         sites, guarded = len(problem.sites.records), len(problem.guarded.variables)
         found = RelativeErrors(
             np.full((len(REACHES), sites), np.nan), np.full((len(REACHES), guarded, sites), np.nan)
@@ -104,21 +107,22 @@ class LeavingOut(AbstractCalibrator):
 
 
 def best_reach(problem: Problem, errors: RelativeErrors) -> Reach:
-    """The multiple among :data:`REACHES` that is best for each class, the least of several.
+    """The part among :data:`REACHES` that is best for each class, the least of several.
 
-    That is where the mean over its sites of the logarithm of their loss is least, with the steep guard on
-    the mean over them of the logarithm of each guarded flux's mean square error. A class with fewer than
-    :data:`LEAST_SITES` whose loss is known goes as far as the other classes in the mean; if there is none,
-    as is best for all sites together.
+    That is where the logarithm of the loss is least in the mean over its sites and one standard error more,
+    with a mild guard on the mean over them of the logarithm of each guarded flux's mean square error. A class
+    with fewer than :data:`LEAST_SITES` whose loss is known goes as far as the other classes in the mean; if
+    there is none, as is best for all sites together.
     """
     classes = np.array([record.attributes.plant_class for record in problem.sites.records])
     known = np.isfinite(errors.loss[0])
 
     def best(sites: np.ndarray) -> float:
-        cost = _mean_logarithm(errors.loss[:, sites])
-        cost = cost + STEEP * np.maximum(_mean_logarithm(errors.guarded[..., sites]), 0.0).sum(axis=1)
+        mean, doubt = _mean_logarithm(errors.loss[:, sites])
+        worse = np.maximum(_mean_logarithm(errors.guarded[..., sites])[0], 0.0).sum(axis=1)
         whole = np.isfinite(errors.loss[:, sites]).all(axis=1)
-        return REACHES[int(np.argmin(np.where(whole, cost.round(ROUND_OFF), np.inf)))]
+        cost = np.where(whole, mean + doubt + MILD * worse, np.inf)
+        return REACHES[int(np.argmin(cost.round(ROUND_OFF)))]
 
     told = [str(name) for name in np.unique(classes) if (known & (classes == name)).sum() >= LEAST_SITES]
     reaches = tuple((name, best(known & (classes == name))) for name in told)
@@ -127,11 +131,16 @@ def best_reach(problem: Problem, errors: RelativeErrors) -> Reach:
     return Reach(reaches, best(known) if known.any() else 0.0)
 
 
-def _mean_logarithm(ratios: Float[np.ndarray, "*cases site"]) -> Float[np.ndarray, " *cases"]:
-    """Over the sites where a ratio is known; 0 where none is."""
+def _mean_logarithm(
+    ratios: Float[np.ndarray, "*cases site"],
+) -> tuple[Float[np.ndarray, " *cases"], Float[np.ndarray, " *cases"]]:
+    """Over the sites where a ratio is known, with the standard error of the mean; 0 where there is none."""
     known = np.isfinite(ratios)
-    logarithms = np.log(np.where(known, ratios, 1.0), out=np.full(ratios.shape, -np.inf), where=ratios != 0.0)
-    return logarithms.sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
+    count = known.sum(axis=-1)
+    logarithms = np.log(np.maximum(np.where(known, ratios, 1.0), TINY))
+    mean = logarithms.sum(axis=-1) / np.maximum(count, 1)
+    squares = np.where(known, logarithms - mean[..., None], 0.0) ** 2
+    return mean, np.sqrt(squares.sum(axis=-1) / np.maximum((count - 1) * count, 1))
 
 
 def _dealt(problem: Problem, count: int) -> list[list[int]]:

@@ -63,7 +63,7 @@ surrogate's error; Xie et al. 2025 have none."""
 
 SPREAD_PRIOR = 10.0
 """Weight of the prior on what is particular to a site in a rule for sites never seen."""
-UNSEEN_EPOCHS = {"quick": 40, "paper": 200}
+UNSEEN_EPOCHS = {"quick": 12, "paper": 200}
 """Epochs of each of its generators by preset."""
 
 MDPL_TRAINING = {
