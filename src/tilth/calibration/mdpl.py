@@ -124,7 +124,7 @@ class Mdpl(AbstractCalibrator):
 
     def relative_errors(
         self, problem: Problem, offsets: Float[np.ndarray, "case site free"]
-    ) -> "RelativeErrors":
+    ) -> RelativeErrors:
         """What chooses, with ``offsets`` of the free parameters, in units of that at the start.
 
         NaN at sites where nothing chooses. Closure factors are one.
