@@ -6,12 +6,13 @@ import numpy as np
 from tilth.networks.lstm import LSTM, LSTMLayer, recurrence
 
 
-def textbook(projected, weight):
+def textbook(sequence, input_weight, recurrent_weight, bias):
     """The equations of the module's docstring, step by step, left to automatic differentiation."""
-    output = cell = jnp.zeros((projected.shape[1], weight.shape[0]), projected.dtype)
+    output = cell = jnp.zeros((sequence.shape[1], recurrent_weight.shape[0]), sequence.dtype)
     outputs = []
-    for inputs in projected:
-        into, forget, out, candidate = jnp.split(inputs + output @ weight, 4, axis=-1)
+    for inputs in sequence:
+        total = inputs @ input_weight + output @ recurrent_weight + bias[None]
+        into, forget, out, candidate = jnp.split(total, 4, axis=-1)
         cell = jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(into) * jnp.tanh(candidate)
         output = jax.nn.sigmoid(out) * jnp.tanh(cell)
         outputs.append(output)
@@ -20,16 +21,16 @@ def textbook(projected, weight):
 
 def test_recurrence_and_its_gradients_are_those_of_the_textbook() -> None:
     random = np.random.default_rng(0)
-    projected = jnp.asarray(random.normal(size=(7, 3, 20)))
-    weight = jnp.asarray(random.normal(size=(5, 20)))
+    shapes = ((7, 3, 4), (4, 20), (5, 20), (20,))
+    given = tuple(jnp.asarray(random.normal(size=shape)) for shape in shapes)
     mask = jnp.asarray(random.normal(size=(7, 3, 5)))
 
     def loss(function):
-        return lambda p, w: jnp.sum(mask * function(p, w))
+        return lambda *arrays: jnp.sum(mask * function(*arrays))
 
-    np.testing.assert_allclose(recurrence(projected, weight), textbook(projected, weight), rtol=1e-12)
-    ours = jax.grad(loss(recurrence), argnums=(0, 1))(projected, weight)
-    theirs = jax.grad(loss(textbook), argnums=(0, 1))(projected, weight)
+    np.testing.assert_allclose(recurrence(*given), textbook(*given), rtol=1e-12)
+    ours = jax.grad(loss(recurrence), argnums=(0, 1, 2, 3))(*given)
+    theirs = jax.grad(loss(textbook), argnums=(0, 1, 2, 3))(*given)
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-13)
 
@@ -39,8 +40,7 @@ def test_layers_are_stacked_and_start_from_zero_states() -> None:
     sequence = jax.random.normal(jax.random.key(1), (9, 2, 4), jnp.float32)
     expected = sequence
     for layer in network.layers:
-        projected = expected @ layer.input_weight + layer.bias[None, None]
-        expected = textbook(projected, layer.recurrent_weight)
+        expected = textbook(expected, layer.input_weight, layer.recurrent_weight, layer.bias)
     # float32: sums in another order
     np.testing.assert_allclose(network(sequence), expected, atol=1e-6)
     assert network(sequence).dtype == jnp.float32

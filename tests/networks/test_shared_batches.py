@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from tilth.networks.lstm import LSTM
-from tilth.networks.shared_batches import devices_for, on_all, shared_out, value_and_gradient
+from tilth.networks.shared_batches import (
+    devices_for,
+    on_all,
+    parts_for,
+    shared_out,
+    value_and_gradient,
+)
 from tilth.networks.training import TrainingSettings, train
 
 SETTINGS = TrainingSettings(epochs=3, windows_per_epoch=256, batch_size=64, learning_rate=0.01)
@@ -36,13 +42,15 @@ def sample(generator, size):
     return {"x": x, "y": x[:, -1, :1]}
 
 
-def test_a_shared_batch_has_the_gradient_of_the_whole() -> None:
-    batch = sample(np.random.default_rng(0), 64)
-    mesh = devices_for(64)
-    assert mesh is not None
+@pytest.mark.parametrize(("shared", "parts"), [(True, 1), (False, 4), (True, 2)])
+def test_a_shared_batch_has_the_gradient_of_the_whole(shared: bool, parts: int) -> None:
+    batch = sample(np.random.default_rng(0), 128)
+    mesh = devices_for(128) if shared else None
+    assert (mesh is not None) == shared
     alone = eqx.filter_jit(value_and_gradient)(LOSS, network(), batch, None)
+    batches = shared_out(mesh, jax.tree.map(lambda leaf: jnp.asarray(leaf[None]), batch))
     together = eqx.filter_jit(value_and_gradient)(
-        LOSS, on_all(mesh, network()), shared_out(mesh, batch), mesh
+        LOSS, on_all(mesh, network()), jax.tree.map(lambda leaf: leaf[0], batches), mesh, parts
     )
     for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
         np.testing.assert_allclose(other, one, rtol=2e-5, atol=1e-7)
@@ -74,7 +82,11 @@ def test_training_on_several_devices_resumes_bit_for_bit(tmp_path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(("windows", "devices"), [(256, 2), (64, 2), (62, 1), (97, 1)])
-def test_devices_get_equal_shares_that_are_worth_it(windows: int, devices: int) -> None:
+@pytest.mark.parametrize(
+    ("windows", "devices", "parts"), [(256, 2, 4), (64, 2, 1), (62, 1, 1), (97, 1, 1), (96, 2, 1)]
+)
+def test_devices_get_equal_shares_that_are_worth_it(windows: int, devices: int, parts: int) -> None:
     mesh = devices_for(windows)
     assert (1 if mesh is None else mesh.size) == devices
+    assert parts_for(windows, mesh) == parts
+    assert parts_for(windows, None) == (windows // 32 if windows % 32 == 0 else 1)

@@ -4,10 +4,16 @@ With gates ``i, f, o`` and candidate ``g`` from ``z_t = W x_t + U h_{t-1} + b``:
 
     c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g),    h_t = sigmoid(o) tanh(c_t)
 
-``W x`` is one matrix product over all steps, outside the loop over time; the gradient of ``U`` is one too,
-taken from the stored gates after the backward loop instead of being summed up inside it. Both are products of
-matrices, with time and batch in one axis: XLA for CPU takes three times as long for the gradient of the same
-product of arrays with three axes.
+Derivatives are written by hand. A step of the forward loop, whose numbers are in the cache, keeps what the
+backward loop multiplies with instead of gates and cells::
+
+    d h_t = (from above) + U^T d z_{t+1},    d c_t = d c_{t+1} f_{t+1} + d h_t D_t,    D = o (1 - tanh(c)^2)
+    d z_t = (d c_t I_t, d c_t F_t, d h_t O_t, d c_t G_t)
+    I = g i (1 - i),    F = c_{t-1} f (1 - f),    O = tanh(c) o (1 - o),    G = i (1 - g^2)
+
+with ``i, f, o, g`` after their sigmoids and tanh. The gradients of ``W`` and ``U`` are products of matrices
+after the backward loop, with time and batch in one axis: XLA for CPU takes three times as long for the
+gradient of the same product of arrays with three axes.
 """
 
 import equinox as eqx
@@ -47,8 +53,7 @@ class LSTMLayer(eqx.Module):
 
     def __call__(self, sequence: Float[Array, "time batch feature"]) -> Float[Array, "time batch hidden"]:
         """Hidden states from a zero state at the first step."""
-        projected = affine(sequence, self.input_weight, self.bias)
-        return recurrence(projected, self.recurrent_weight)
+        return recurrence(sequence, self.input_weight, self.recurrent_weight, self.bias)
 
 
 class LSTM(eqx.Module):
@@ -70,68 +75,77 @@ class LSTM(eqx.Module):
 
 @jax.custom_vjp
 def recurrence(
-    projected: Float[Array, "time batch gates"], recurrent_weight: Float[Array, "hidden gates"]
+    sequence: Float[Array, "time batch feature"],
+    input_weight: Float[Array, "feature gates"],
+    recurrent_weight: Float[Array, "hidden gates"],
+    bias: Float[Array, " gates"],
 ) -> Float[Array, "time batch hidden"]:
-    """Hidden states for inputs that are already projected onto the gates, from a zero state.
-
-    First derivatives in reverse mode only.
-    """
-    return _forward(projected, recurrent_weight)[0]
+    """Hidden states of one layer from a zero state. First derivatives in reverse mode only."""
+    return _forward(sequence, input_weight, recurrent_weight, bias)[0]
 
 
-def _forward(projected: Array, weight: Array) -> tuple[Array, Array, Array]:
-    hidden = weight.shape[0]
+def _forward(sequence: Array, input_weight: Array, recurrent_weight: Array, bias: Array) -> tuple[Array, ...]:
+    """Hidden states, and the factors ``D``, ``f``, ``I``, ``F``, ``O`` and ``G`` of the backward loop."""
+    hidden = recurrent_weight.shape[0]
+    weight = jnp.concatenate([input_weight, recurrent_weight])
 
     def step(state: tuple[Array, Array], inputs: Array) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
-        cell, output = state
-        total = inputs + output @ weight
-        gates = jax.nn.sigmoid(total[:, : 3 * hidden])
+        before, output = state
+        total = jnp.concatenate([inputs, output], axis=-1) @ weight + bias.reshape(1, -1)
+        into, forget, out = jnp.split(jax.nn.sigmoid(total[:, : 3 * hidden]), 3, axis=-1)
         candidate = jnp.tanh(total[:, 3 * hidden :])
-        cell = gates[:, hidden : 2 * hidden] * cell + gates[:, :hidden] * candidate
-        output = gates[:, 2 * hidden :] * jnp.tanh(cell)
-        return (cell, output), (output, cell, jnp.concatenate([gates, candidate], axis=-1))
+        cell = forget * before + into * candidate
+        squashed = jnp.tanh(cell)
+        output = out * squashed
+        factors = (
+            out * (1.0 - squashed * squashed),
+            forget,
+            candidate * into * (1.0 - into),
+            before * forget * (1.0 - forget),
+            squashed * out * (1.0 - out),
+            into * (1.0 - candidate * candidate),
+        )
+        return (cell, output), (output, *factors)
 
-    zero = jnp.zeros((projected.shape[1], hidden), projected.dtype)
-    outputs, cells, kept = lax.scan(step, (zero, zero), projected)[1]
-    return outputs, cells, kept
+    kept: tuple[Array, ...] = lax.scan(step, _zero_state(sequence, hidden), sequence)[1]
+    return kept
 
 
-def _forward_keeping(projected: Array, weight: Array) -> tuple[Array, tuple[Array, ...]]:
-    outputs, cells, gates = _forward(projected, weight)
-    return outputs, (outputs, cells, gates, weight)
+def _forward_keeping(
+    sequence: Array, input_weight: Array, recurrent_weight: Array, bias: Array
+) -> tuple[Array, tuple[Array, ...]]:
+    outputs, *factors = _forward(sequence, input_weight, recurrent_weight, bias)
+    return outputs, (sequence, input_weight, recurrent_weight, outputs, *factors)
 
 
-def _backward(kept: tuple[Array, ...], cotangent: Array) -> tuple[Array, Array]:
-    outputs, cells, gates, weight = kept
-    transposed = weight.T
+def _backward(kept: tuple[Array, ...], cotangent: Array) -> tuple[Array, Array, Array, Array]:
+    sequence, input_weight, recurrent_weight, outputs, *factors = kept
+    transposed = recurrent_weight.T
 
     def step(state: tuple[Array, Array], inputs: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
         d_cell, d_output = state
-        above, cell, cell_before, gate = inputs
-        into, forget, out, candidate = jnp.split(gate, 4, axis=-1)
-        squashed = jnp.tanh(cell)
+        above, to_cell, forget, of_into, of_forget, of_out, of_candidate = inputs
         d_output = d_output + above
-        d_cell = d_cell + d_output * out * (1.0 - squashed * squashed)
+        d_cell = d_cell + d_output * to_cell
         d_total = jnp.concatenate(
-            [
-                d_cell * candidate * into * (1.0 - into),
-                d_cell * cell_before * forget * (1.0 - forget),
-                d_output * squashed * out * (1.0 - out),
-                d_cell * into * (1.0 - candidate * candidate),
-            ],
-            axis=-1,
+            [d_cell * of_into, d_cell * of_forget, d_output * of_out, d_cell * of_candidate], axis=-1
         )
         return (d_cell * forget, d_total @ transposed), d_total
 
-    zero = jnp.zeros_like(outputs[0])
-    series = (cotangent, cells, _before(cells), gates)
-    d_projected = lax.scan(step, (zero, zero), series, reverse=True)[1]
-    d_weight = _rows(_before(outputs)).T @ _rows(d_projected)
-    return d_projected, d_weight
+    start = _zero_state(sequence, recurrent_weight.shape[0])
+    d_total = _rows(lax.scan(step, start, (cotangent, *factors), reverse=True)[1])
+    before = jnp.concatenate([jnp.zeros_like(outputs[:1]), outputs[:-1]])
+    return (
+        (d_total @ input_weight.T).reshape(sequence.shape),
+        _rows(sequence).T @ d_total,
+        _rows(before).T @ d_total,
+        jnp.sum(d_total, axis=0),
+    )
 
 
-def _before(series: Float[Array, "time batch hidden"]) -> Float[Array, "time batch hidden"]:
-    return jnp.concatenate([jnp.zeros_like(series[:1]), series[:-1]])
+def _zero_state(sequence: Float[Array, "time batch feature"], hidden: int) -> tuple[Array, Array]:
+    zero = jnp.zeros((sequence.shape[1], hidden), sequence.dtype)
+    return zero, zero
 
 
 recurrence.defvjp(_forward_keeping, _backward)

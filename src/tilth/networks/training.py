@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,11 +15,24 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from tilth.networks.checkpoints import check_header, load_arrays, save_arrays
-from tilth.networks.shared_batches import devices_for, on_all, on_one, shared_out, value_and_gradient
+from tilth.networks.shared_batches import (
+    devices_for,
+    on_all,
+    on_one,
+    parts_for,
+    shared_out,
+    value_and_gradient,
+)
 
 Network = TypeVar("Network", bound=eqx.Module)
 Batch = TypeVar("Batch")
 Progress = Callable[[int, int, str], None]
+
+STEPS_A_CALL = 8
+"""Steps of training in one call of compiled code.
+
+They share its memory, which the system would clear anew for each: a tenth to a third of the time.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,10 +122,10 @@ def train(
     if checkpoint is not None and Path(checkpoint).exists():
         first = int(check_header(checkpoint, header)["epoch"])
         state = load_arrays(checkpoint, state)
-    step = training_step(loss, settings, groups, mean=mean)
+    steps = training_steps(loss, settings, groups, mean=mean)
     seed = header["key"]
     for epoch in range(first, settings.epochs):
-        state = _epoch(state, step, sample, settings, seed=seed, epoch=epoch)
+        state = _epoch(state, steps, sample, settings, seed=seed, epoch=epoch)
         if validate is not None:
             state.validation_loss[epoch] = validate(state.network, epoch + 1)
         if checkpoint is not None:
@@ -155,77 +168,106 @@ def architecture(network: eqx.Module) -> list[str]:
     return [f"{jax.tree_util.keystr(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]
 
 
-class TrainingStep(eqx.Module):
-    """A step of training ``(batch, network, state) -> (network, state, loss)``.
+class TrainingSteps(eqx.Module):
+    """Steps of training ``(batches, network, state) -> (network, state, losses)``, a batch each.
 
-    ``state`` is that of :func:`optimiser`. Network and state, where :meth:`placed` puts them, are used up.
+    ``batches`` holds up to :attr:`STEPS_A_CALL` of them. ``state`` is that of :func:`optimiser`. Network and
+    state, where :meth:`placed` puts them, are used up.
     """
 
     loss: Callable[..., Array]
     settings: TrainingSettings
     groups: Callable[[Any], Any] | None
     mesh: Mesh | None
+    parts: int
+
+    @property
+    def at_once(self) -> int:
+        """Steps of a call."""
+        return min(STEPS_A_CALL, self.settings.steps_per_epoch)
 
     def placed(self, tree: Any) -> Any:
         """Copies of the arrays of a tree, on all devices that share a batch."""
         copied = jax.tree.map(lambda leaf: jnp.array(leaf) if eqx.is_array(leaf) else leaf, tree)
         return on_all(self.mesh, copied)
 
-    def __call__(self, batch: Any, network: Any, state: Any) -> tuple[Any, Any, Float[Array, ""]]:
-        """The step, compiled."""
-        given = (self.loss, self.settings, self.groups, self.mesh, shared_out(self.mesh, batch))
-        return _compiled_step()(given, network, state)
+    def __call__(
+        self, batches: Sequence[Any], network: Any, state: Any
+    ) -> tuple[Any, Any, Float[Array, " step"]]:
+        """The steps, compiled: one code however many there are."""
+        idle = self.at_once - len(batches)
+        stacked = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *batches, *[batches[-1]] * idle)
+        given = (self.loss, self.settings, self.groups, self.mesh, self.parts)
+        count = jnp.asarray(len(batches), jnp.int32)
+        network, state, losses = _compiled_steps()(
+            (given, shared_out(self.mesh, stacked), count), network, state
+        )
+        return network, state, losses[: len(batches)]
 
 
-def training_step(
+def training_steps(
     loss: Callable[..., Array],
     settings: TrainingSettings,
     groups: Callable[[Any], Any] | None = None,
     *,
     mean: bool = False,
-) -> TrainingStep:
-    """The step of a training; ``mean`` as in :func:`train`."""
-    return TrainingStep(loss, settings, groups, devices_for(settings.batch_size) if mean else None)
+) -> TrainingSteps:
+    """The steps of a training; ``mean`` as in :func:`train`."""
+    if not mean:
+        return TrainingSteps(loss, settings, groups, None, 1)
+    mesh = devices_for(settings.batch_size)
+    return TrainingSteps(loss, settings, groups, mesh, parts_for(settings.batch_size, mesh))
 
 
 @functools.cache
-def _compiled_step() -> Callable[..., Any]:
-    """The step of all trainings: compiled for each kind of loss, whose arrays are arguments.
+def _compiled_steps() -> Callable[..., Any]:
+    """The steps of all trainings: compiled for each kind of loss, whose arrays are arguments.
 
-    On CPUs it is compiled for vectors of 512 bits where they have them, of which XLA uses half by default.
+    On CPUs they are compiled for vectors of 512 bits where they have them, of which XLA uses half by default.
     """
     options = {"xla_cpu_prefer_vector_width": 512} if jax.default_backend() == "cpu" else None
 
     @eqx.filter_jit(donate="all-except-first", compiler_options=options)  # type: ignore[call-overload]
-    def step(given: Any, network: Any, state: Any) -> Any:
-        loss, settings, groups, mesh, batch = given
-        value, gradient = value_and_gradient(loss, network, batch, mesh)
+    def steps(given: Any, network: Any, state: Any) -> Any:
+        (loss, settings, groups, mesh, parts), batches, count = given
         rule = optimiser(network, settings, groups)
-        with jax.numpy_dtype_promotion("standard"):  # the optimiser's own powers of a float to a counter
-            updates, state = rule.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
-        return eqx.apply_updates(network, updates), state, value
+        arrays, fixed = eqx.partition((network, state), eqx.is_array)
 
-    return step
+        def step(index: Array, moving: Any) -> Any:
+            arrays, losses = moving
+            network, state = eqx.combine(arrays, fixed)
+            batch = jax.tree.map(lambda leaf: leaf[index], batches)
+            value, gradient = value_and_gradient(loss, network, batch, mesh, parts)
+            with jax.numpy_dtype_promotion("standard"):  # the optimiser's own powers of a float to a counter
+                updates, state = rule.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
+            moved = eqx.filter((eqx.apply_updates(network, updates), state), eqx.is_array)
+            return moved, losses.at[index].set(value.astype(losses.dtype))
+
+        losses = jnp.zeros(jax.tree.leaves(batches)[0].shape[0])
+        arrays, losses = jax.lax.fori_loop(0, count, step, (arrays, losses))
+        return (*eqx.combine(arrays, fixed), losses)
+
+    return steps
 
 
 def _epoch(
     state: _State,
-    step: TrainingStep,
+    steps: TrainingSteps,
     sample: Callable[[np.random.Generator, int], Any],
     settings: TrainingSettings,
     *,
     seed: list[int],
     epoch: int,
 ) -> _State:
-    network, rule_state = step.placed((state.network, state.optimiser))
+    network, rule_state = steps.placed((state.network, state.optimiser))
     values = []
-    for index in range(settings.steps_per_epoch):
-        generator = np.random.default_rng([*seed, epoch, index])
-        batch = jax.tree.map(jnp.asarray, sample(generator, settings.batch_size))
-        network, rule_state, value = step(batch, network, rule_state)
-        values.append(value)
-    state.training_loss[epoch] = np.mean([float(value) for value in values])
-    network, rule_state = on_one(step.mesh, (network, rule_state))
+    for first in range(0, settings.steps_per_epoch, steps.at_once):
+        indices = range(first, min(first + steps.at_once, settings.steps_per_epoch))
+        batches = [sample(np.random.default_rng([*seed, epoch, i]), settings.batch_size) for i in indices]
+        network, rule_state, losses = steps(batches, network, rule_state)
+        values.append(losses)
+    state.training_loss[epoch] = np.mean(np.concatenate([np.asarray(losses) for losses in values]))
+    network, rule_state = on_one(steps.mesh, (network, rule_state))
     return _State(network, rule_state, state.training_loss, state.validation_loss)
 
 
