@@ -53,3 +53,18 @@ def test_layer_sizes_and_forget_bias() -> None:
     assert sizes == [(4, 24), (6, 24), (24,)]
     np.testing.assert_array_equal(layer.bias.reshape(4, 6)[1], np.ones(6))
     assert float(jnp.abs(layer.recurrent_weight).max()) <= 6**-0.5
+
+
+def test_idle_units_leave_no_trace_in_gradients() -> None:
+    layer = LSTMLayer(4, 6, key=jax.random.key(0))
+    sequence = jax.random.normal(jax.random.key(1), (9, 2, 4), jnp.float32)
+
+    def reference(layer, sequence):
+        return textbook(sequence, layer.input_weight, layer.recurrent_weight, layer.bias)
+
+    ours, theirs = (
+        eqx.filter_grad(lambda given, states=states: jnp.sum(jnp.square(states(*given))))((layer, sequence))
+        for states in (LSTMLayer.__call__, reference)
+    )
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-6)

