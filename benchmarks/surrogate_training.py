@@ -40,6 +40,7 @@ def main() -> None:
 
 def compare(preset: str, network: str, options: argparse.Namespace) -> None:
     """Prints a line for each library and their ratio."""
+    from tilth.networks.training import STEPS_A_CALL
     from tilth.parameters.tables import CALIBRATED
     from tilth.surrogates.features import feature_count
     from tilth.surrogates.settings import PRESETS, SINGLE_TASK, single_task
@@ -49,21 +50,22 @@ def compare(preset: str, network: str, options: argparse.Namespace) -> None:
         settings = single_task(settings, SINGLE_TASK[preset])
     features = feature_count(settings) + len(CALIBRATED)
     batch = settings.training.batch_size
+    windows = batch * STEPS_A_CALL
     makers = {"tilth": jax_step}
     if not options.without_torch:
         makers["torch"] = torch_step
-    made = {name: make(settings, features, options.cores) for name, make in makers.items()}
-    compiling = {name: first_turn(steps) for name, (steps, _) in made.items()}
+    made = {name: make(settings, features, options.cores, STEPS_A_CALL) for name, make in makers.items()}
+    compiling = {name: timed(turn)[0] for name, (turn, _) in made.items()}
     wall = dict.fromkeys(made, float("inf"))
     cpu = dict.fromkeys(made, float("inf"))
     for _ in range(options.rounds):
-        for name, (steps, _) in made.items():
-            seconds, cpu_seconds = timed(steps)
+        for name, (turn, _) in made.items():
+            seconds, cpu_seconds = timed(turn)
             wall[name], cpu[name] = min(wall[name], seconds), min(cpu[name], cpu_seconds)
     for name, (_, weights) in made.items():
         print(
             f"{preset:6} {network:11} {name:7} {weights:8} {batch:6} {compiling[name]:12.1f} "
-            f"{batch / wall[name]:14.0f} {batch / cpu[name]:18.0f}",
+            f"{windows / wall[name]:14.0f} {windows / cpu[name]:18.0f}",
             flush=True,
         )
     if "torch" in made:
@@ -71,24 +73,15 @@ def compare(preset: str, network: str, options: argparse.Namespace) -> None:
         print(f"{preset:6} {network:11} tilth over torch: {ratios}", flush=True)
 
 
-def first_turn(steps: Callable[[], None]) -> float:
-    """Seconds of a first turn, compilation included."""
-    begin = time.perf_counter()
-    steps()
-    return time.perf_counter() - begin
-
-
-def timed(steps: Callable[[], None]) -> tuple[float, float]:
-    """Wall and CPU seconds of one of the steps of a turn."""
-    from tilth.networks.training import STEPS_A_CALL
-
+def timed(turn: Callable[[], None]) -> tuple[float, float]:
+    """Wall and CPU seconds of a turn."""
     begin, cpu = time.perf_counter(), time.process_time()
-    steps()
-    return (time.perf_counter() - begin) / STEPS_A_CALL, (time.process_time() - cpu) / STEPS_A_CALL
+    turn()
+    return time.perf_counter() - begin, time.process_time() - cpu
 
 
-def jax_step(settings, features: int, cores: int) -> tuple[Callable[[], None], int]:
-    """Training steps of the package as :func:`tilth.networks.training.train` runs them, and its weights."""
+def jax_step(settings, features: int, cores: int, steps: int) -> tuple[Callable[[], None], int]:
+    """A turn of steps as :func:`tilth.networks.training.train` runs them, and the network's weights."""
     import equinox as eqx
     import jax
     import jax.numpy as jnp
@@ -96,7 +89,7 @@ def jax_step(settings, features: int, cores: int) -> tuple[Callable[[], None], i
 
     with contextlib.suppress(RuntimeError):  # said before, for the network before this one
         jax.config.update("jax_num_cpu_devices", cores)
-    from tilth.networks.training import STEPS_A_CALL, optimiser, training_steps
+    from tilth.networks.training import optimiser, training_steps
     from tilth.surrogates.architectures import network_of
 
     key = jax.random.key(0)
@@ -109,24 +102,23 @@ def jax_step(settings, features: int, cores: int) -> tuple[Callable[[], None], i
         random.normal(size=(*shape, features)).astype(np.float32),
         random.normal(size=(*shape, tasks)).astype(np.float32),
     )
-    steps = training_steps(
+    several = training_steps(
         lambda n, b: jnp.mean(jnp.square(n(b[0]) - b[1])), settings.training, groups, mean=True
     )
-    state = list(steps.placed((network, rule.init(eqx.filter(network, eqx.is_array)))))
+    state = list(several.placed((network, rule.init(eqx.filter(network, eqx.is_array)))))
     weights = sum(leaf.size for leaf in jax.tree.leaves(network))
 
     def run() -> None:
-        state[0], state[1], losses = steps([batch] * STEPS_A_CALL, state[0], state[1])
+        state[0], state[1], losses = several([batch] * steps, state[0], state[1])
         jax.block_until_ready((losses, jax.tree.leaves(state[0])))
 
     return run, weights
 
 
-def torch_step(settings, features: int, cores: int) -> tuple[Callable[[], None], int]:
+def torch_step(settings, features: int, cores: int, steps: int) -> tuple[Callable[[], None], int]:
     """The same steps in PyTorch, and its number of weights."""
     import torch
 
-    from tilth.networks.training import STEPS_A_CALL
     from tilth.surrogates.settings import MultitaskSizes
 
     torch.set_num_threads(cores)
@@ -166,7 +158,7 @@ def torch_step(settings, features: int, cores: int) -> tuple[Callable[[], None],
     inputs, targets = torch.randn(*shape, features), torch.randn(*shape, tasks)
 
     def run() -> None:
-        for _ in range(STEPS_A_CALL):
+        for _ in range(steps):
             rule.zero_grad()
             torch.nn.functional.mse_loss(network(inputs), targets).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), settings.training.clip)

@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from tilth.networks.lstm import LSTM
-from tilth.networks.shared_batches import (
-    devices_for,
-    on_all,
-    parts_for,
-    shared_out,
-    value_and_gradient,
-)
+from tilth.networks.shared_batches import devices_for, on_all, parts_for, shared_out, value_and_gradient
 from tilth.networks.training import TrainingSettings, train
 
 SETTINGS = TrainingSettings(epochs=3, windows_per_epoch=256, batch_size=64, learning_rate=0.01)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tilth.networks import training
 from tilth.networks.checkpoints import load_arrays, save_arrays
 from tilth.networks.training import TrainingSettings, optimiser, train
 
@@ -79,6 +80,15 @@ def test_training_resumes_bit_for_bit(tmp_path, schedule) -> None:
     np.testing.assert_array_equal(resumed.network.slope, whole.network.slope)
     np.testing.assert_array_equal(resumed.network.offset, whole.network.offset)
     np.testing.assert_array_equal(resumed.training_loss, whole.training_loss)
+
+
+def test_steps_that_share_a_call_are_those_made_one_by_one(monkeypatch) -> None:
+    settings = dataclasses.replace(SETTINGS, windows_per_epoch=11 * SETTINGS.batch_size)
+    together = train(start(), loss, sample, settings, key=KEY)
+    monkeypatch.setattr(training, "STEPS_A_CALL", 1)
+    single = train(start(), loss, sample, settings, key=KEY)
+    np.testing.assert_array_equal(together.network.slope, single.network.slope)
+    np.testing.assert_allclose(together.training_loss, single.training_loss, rtol=1e-6)
 
 
 def test_groups_learn_at_their_own_rates() -> None:

@@ -171,7 +171,7 @@ def architecture(network: eqx.Module) -> list[str]:
 class TrainingSteps(eqx.Module):
     """Steps of training ``(batches, network, state) -> (network, state, losses)``, a batch each.
 
-    ``batches`` holds up to :attr:`STEPS_A_CALL` of them. ``state`` is that of :func:`optimiser`. Network and
+    ``batches`` holds up to :attr:`at_once` of them. ``state`` is that of :func:`optimiser`. Network and
     state, where :meth:`placed` puts them, are used up.
     """
 
